@@ -1,0 +1,64 @@
+//! [`Scalar`]: the two precisions, and the dispatch to the vector instructions of the machine.
+
+use num_traits::Float;
+
+/// The numbers that a network computes in: `f32` or `f64`.
+///
+/// Sealed: the kernels rely on IEEE arithmetic of 32 or 64 bits.
+pub trait Scalar: ndarray::NdFloat + faer::traits::RealField + Default + sealed::Sealed {
+    /// The name used in files and messages.
+    const NAME: &'static str;
+
+    /// Rounds to the nearest number of this precision.
+    fn from_f64(value: f64) -> Self;
+
+    /// Exact.
+    fn to_f64(self) -> f64;
+}
+
+impl Scalar for f64 {
+    const NAME: &'static str = "f64";
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+impl Scalar for f32 {
+    const NAME: &'static str = "f32";
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+    fn to_f64(self) -> f64 {
+        self.into()
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// Runs `kernel` compiled for the widest vector instructions that this machine has, found at run time.
+///
+/// Everything that `kernel` calls must be `#[inline(always)]`, or it is compiled for the baseline.
+#[inline(always)]
+pub(crate) fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
+    struct Kernel<F>(F);
+    impl<R, F: FnOnce() -> R> pulp::NullaryFnOnce for Kernel<F> {
+        type Output = R;
+        #[inline(always)]
+        fn call(self) -> R {
+            self.0()
+        }
+    }
+    pulp::Arch::new().dispatch(Kernel(kernel))
+}
+
+/// The index and value of the first number that is not finite.
+pub(crate) fn first_non_finite<T: Float>(numbers: &[T]) -> Option<(usize, T)> {
+    numbers.iter().position(|v| !v.is_finite()).map(|k| (k, numbers[k]))
+}
