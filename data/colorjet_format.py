@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
 
 def save(path, layers, outputs, tensors, **metadata):
@@ -21,7 +21,8 @@ def save(path, layers, outputs, tensors, **metadata):
 def save_tensors(path, tensors, **metadata):
     """Write plain tensors (and string metadata) to `path`, atomically."""
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    save_file(tensors, path + ".part", metadata=metadata or None)
+    with open(path + ".part", "wb") as file:
+        file.write(to_bytes(tensors, metadata=metadata or None))
     os.replace(path + ".part", path)
 
 

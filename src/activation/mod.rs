@@ -1,0 +1,216 @@
+//! [`Activation`]: the elementwise functions, each with its first and second derivative.
+//!
+//! Accuracy: a few ulp of each of the three numbers, in the tails too, except next to a zero of a
+//! derivative (there a few ulp of the terms that cancel). Every formula is in the docs of its rule.
+//!
+//! | level | file | what |
+//! |---|---|---|
+//! | 1 | `real` | the arithmetic that the formulas need |
+//! | 2 | `elementary` | vectorized exp, expm1, ln1p, sin, cos, normal tail |
+//! | 3 | `rules/…` | σ, σ', σ'' of each function |
+//! | 3 | `custom` | functions of the user |
+//! | 4 | `sweep` | the loops over slices |
+
+mod custom;
+mod elementary;
+mod real;
+mod rules;
+mod sweep;
+
+pub use custom::Custom;
+
+use crate::error::{Result, ensure};
+
+/// An elementwise function σ.
+///
+/// # Kinks
+/// Where a derivative jumps, the convention is the one of PyTorch and ONNX Runtime:
+///
+/// | function | σ'(0) | σ''(0) |
+/// |---|---|---|
+/// | [`Relu`](Self::Relu) | 0 | 0 |
+/// | [`LeakyRelu`](Self::LeakyRelu), [`Prelu`](Self::Prelu) | alpha | 0 |
+/// | [`Abs`](Self::Abs) | 0 | 0 |
+/// | [`Elu`](Self::Elu) | alpha | alpha, the value from the left |
+/// | [`Selu`](Self::Selu) | λα | λα, from the left |
+/// | [`Celu`](Self::Celu) | 1 | 1/alpha, from the left |
+/// | [`Softsign`](Self::Softsign) | 1 | 0, the middle of +2 and -2 |
+///
+/// # Special values
+/// NaN gives NaN where σ is not piecewise linear, an infinite input the limits. Where σ is not defined
+/// ([`Log`](Self::Log) of a negative number), the value is NaN and the derivatives are unspecified.
+///
+/// ```
+/// use colorjet::Activation;
+/// let [value, slope, curve] = Activation::Tanh.eval(0.5f64);
+/// assert!((value - 0.5f64.tanh()).abs() < 1e-15);
+/// assert!((slope - (1.0 - value * value)).abs() < 1e-15);
+/// assert!((curve + 2.0 * value * slope).abs() < 1e-15);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `z`.
+    Identity,
+    /// `max(z, 0)`.
+    Relu,
+    /// `z` for `z > 0`, else `alpha z`.
+    LeakyRelu {
+        /// The slope on the left.
+        alpha: f64,
+    },
+    /// [`LeakyRelu`](Self::LeakyRelu) with trained slopes: one, or one for each channel or unit.
+    ///
+    /// The layer gives each unit its own; evaluated here, the first slope counts.
+    Prelu {
+        /// The slopes on the left.
+        slope: Vec<f64>,
+    },
+    /// `z` for `z > 0`, else `alpha (e^z - 1)`.
+    Elu {
+        /// Minus the limit on the left.
+        alpha: f64,
+    },
+    /// λ times ELU with α: the self-normalizing constants 1.0507… and 1.6733….
+    Selu,
+    /// `z` for `z > 0`, else `alpha (e^(z/alpha) - 1)`.
+    Celu {
+        /// Not zero.
+        alpha: f64,
+    },
+    /// `tanh z`.
+    Tanh,
+    /// `1 / (1 + e^-z)`.
+    Sigmoid,
+    /// `ln(1 + e^z)`.
+    Softplus,
+    /// `z / (1 + |z|)`.
+    Softsign,
+    /// `z Φ(z)` with the normal distribution Φ, exact (by erf).
+    Gelu,
+    /// GELU's approximation `½ z (1 + tanh(√(2/π) (z + 0.044715 z³)))`.
+    GeluTanh,
+    /// `z / (1 + e^-z)`, also called swish.
+    Silu,
+    /// `z tanh(ln(1 + e^z))`.
+    Mish,
+    /// `sin z`.
+    Sin,
+    /// `cos z`.
+    Cos,
+    /// `e^z`.
+    Exp,
+    /// `ln z`.
+    Log,
+    /// `√z`.
+    Sqrt,
+    /// `z²`.
+    Square,
+    /// `z^n`.
+    Powi(i32),
+    /// `z^p`; NaN for `z < 0` unless `p` is an integer.
+    Powf(f64),
+    /// `1 / z`.
+    Reciprocal,
+    /// `erf z`.
+    Erf,
+    /// `|z|`.
+    Abs,
+    /// A function of the caller.
+    Custom(Custom),
+}
+
+impl Activation {
+    /// The name in messages and plans: `"leaky_relu"`; of a custom function, its own.
+    pub fn name(&self) -> &str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::LeakyRelu { .. } => "leaky_relu",
+            Activation::Prelu { .. } => "prelu",
+            Activation::Elu { .. } => "elu",
+            Activation::Selu => "selu",
+            Activation::Celu { .. } => "celu",
+            Activation::Tanh => "tanh",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Softplus => "softplus",
+            Activation::Softsign => "softsign",
+            Activation::Gelu => "gelu",
+            Activation::GeluTanh => "gelu_tanh",
+            Activation::Silu => "silu",
+            Activation::Mish => "mish",
+            Activation::Sin => "sin",
+            Activation::Cos => "cos",
+            Activation::Exp => "exp",
+            Activation::Log => "log",
+            Activation::Sqrt => "sqrt",
+            Activation::Square => "square",
+            Activation::Powi(_) => "powi",
+            Activation::Powf(_) => "powf",
+            Activation::Reciprocal => "reciprocal",
+            Activation::Erf => "erf",
+            Activation::Abs => "abs",
+            Activation::Custom(custom) => custom.name(),
+        }
+    }
+
+    /// Whether σ'' is nonzero somewhere: such units make second derivatives.
+    ///
+    /// ELU counts for any alpha, by structure and not by the value of a parameter.
+    pub fn is_curved(&self) -> bool {
+        match self {
+            Activation::Identity
+            | Activation::Relu
+            | Activation::LeakyRelu { .. }
+            | Activation::Prelu { .. }
+            | Activation::Abs => false,
+            Activation::Powi(_) | Activation::Powf(_) => !self.is_affine(),
+            Activation::Custom(custom) => custom.is_curved(),
+            _ => true,
+        }
+    }
+
+    /// Whether σ is `a z + b` by its kind: the identity, or a power 0 or 1.
+    pub fn is_affine(&self) -> bool {
+        match *self {
+            Activation::Identity => true,
+            Activation::Powi(n) => n == 0 || n == 1,
+            Activation::Powf(p) => p == 0.0 || p == 1.0,
+            _ => false,
+        }
+    }
+
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`NonFinite`](crate::ErrorKind::NonFinite) for NaN or an infinite number;
+    /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for CELU with alpha 0;
+    /// [`Empty`](crate::ErrorKind::Empty) for PReLU without slopes.
+    pub fn validate(&self) -> Result<()> {
+        let (parameter, numbers): (&str, &[f64]) = match self {
+            Activation::LeakyRelu { alpha }
+            | Activation::Elu { alpha }
+            | Activation::Celu { alpha } => ("alpha", std::slice::from_ref(alpha)),
+            Activation::Prelu { slope } => ("slope", slope),
+            Activation::Powf(p) => ("exponent", std::slice::from_ref(p)),
+            _ => return Ok(()),
+        };
+        let name = self.name();
+        ensure!(!numbers.is_empty(), Empty, "{name} has no {parameter}");
+        for number in numbers {
+            ensure!(
+                number.is_finite(),
+                NonFinite,
+                "{name} has the {parameter} {number}"
+            );
+        }
+        if let Activation::Celu { alpha } = self {
+            ensure!(
+                *alpha != 0.0,
+                InvalidParameter,
+                "celu needs an alpha other than 0"
+            );
+        }
+        Ok(())
+    }
+}

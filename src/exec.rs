@@ -1,0 +1,488 @@
+//! Runs a plan: blocks of samples and of lanes on all cores, results assembled in order.
+//!
+//! Blocks and pieces are fixed by the plan; the number of threads decides only who computes them, so the bits
+//! are the same for 1, 2 and 16 threads.
+
+use crate::cost::Passes;
+use crate::error::{Result, bail, ensure};
+use crate::layer::Lanes;
+use crate::memory;
+use crate::network::{LayerId, Network};
+use crate::plan::Plan;
+use crate::program::{Program, ReverseOverForward, Round, Target, Task};
+use crate::reverse::Curvature;
+use crate::rows::Rows;
+use crate::scalar::{Scalar, first_non_finite};
+use crate::spread::Spread;
+use crate::strategy::Quantity;
+use crate::tape::{Pass, Tape};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use rayon::prelude::*;
+use sprs::CsMat;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Operations below which a run stays on the calling thread: waking another one takes some microseconds.
+const WORTH_THREADS: u64 = 1 << 19;
+
+/// Everything that a plan computes at one point.
+#[derive(Clone, Debug)]
+pub struct Derivatives<T> {
+    /// y, m numbers.
+    pub value: Array1<T>,
+    /// dy_i/dx_j, m × n, if the plan computes it.
+    pub jacobian: Option<CsMat<T>>,
+    /// d²y_i/dx_j², m × n, if the plan computes it.
+    pub hessian_diagonal: Option<CsMat<T>>,
+}
+
+/// Everything that a plan computes at a batch of points: one pattern, values for each point.
+#[derive(Clone, Debug)]
+pub struct BatchDerivatives<T> {
+    /// y, points × m.
+    pub value: Array2<T>,
+    /// The entries of the Jacobian in the order of [`Plan::jacobian_pattern`], points × entries.
+    pub jacobian: Option<Array2<T>>,
+    /// The entries of the Hessian diagonal in the order of [`Plan::pattern`], points × entries.
+    pub hessian_diagonal: Option<Array2<T>>,
+}
+
+/// Buffers that results are written into; what the plan does not compute is left alone.
+#[derive(Debug, Default)]
+pub struct Outputs<'a, T> {
+    /// points × m, or empty if not wanted.
+    pub value: &'a mut [T],
+    /// points × entries of the Jacobian, or empty if not wanted.
+    pub jacobian: &'a mut [T],
+    /// points × entries of the Hessian diagonal, or empty if not wanted.
+    pub hessian_diagonal: &'a mut [T],
+}
+
+/// Memory of a run, to be used again: after the first run with it nothing is allocated.
+#[derive(Debug)]
+pub struct Workspace<T> {
+    points: Mutex<Vec<PointSpace<T>>>,
+    lanes: Mutex<Vec<LaneSpace<T>>>,
+    passes: Mutex<Passes>,
+}
+
+impl<T> Default for Workspace<T> {
+    fn default() -> Self {
+        Workspace { points: Mutex::default(), lanes: Mutex::default(), passes: Mutex::default() }
+    }
+}
+
+impl<T> Workspace<T> {
+    /// Empty; the first run makes it as large as it must be.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sweeps made so far, counted where they are made.
+    pub fn passes(&self) -> Passes {
+        *lock(&self.passes)
+    }
+
+    fn count(&self, passes: Passes) {
+        *lock(&self.passes) += passes;
+    }
+}
+
+/// What a block of samples needs, whatever the number of its lanes.
+#[derive(Debug)]
+struct PointSpace<T> {
+    tape: Tape<T>,
+    adjoints: Vec<Vec<T>>,
+    packed: Vec<Packed<T>>,
+}
+
+/// Entries that one task found, before they are put in order.
+#[derive(Debug)]
+struct Packed<T> {
+    jacobian: Vec<T>,
+    diagonal: Vec<T>,
+}
+
+impl<T> Default for Packed<T> {
+    fn default() -> Self {
+        Packed { jacobian: Vec::new(), diagonal: Vec::new() }
+    }
+}
+
+impl<T> Default for PointSpace<T> {
+    fn default() -> Self {
+        PointSpace { tape: Tape::default(), adjoints: Vec::new(), packed: Vec::new() }
+    }
+}
+
+/// What a block of lanes needs.
+#[derive(Debug)]
+struct LaneSpace<T> {
+    forward: Vec<Vec<T>>,
+    reverse: Vec<Vec<T>>,
+}
+
+impl<T> Default for LaneSpace<T> {
+    fn default() -> Self {
+        LaneSpace { forward: Vec::new(), reverse: Vec::new() }
+    }
+}
+
+/// A panic elsewhere cannot leave a pool of buffers in a bad state.
+fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a space from the pool for the time of a call.
+fn lend<S: Default, R>(pool: &Mutex<Vec<S>>, f: impl FnOnce(&mut S) -> R) -> R {
+    let taken = lock(pool).pop();
+    let mut space = taken.unwrap_or_default();
+    let result = f(&mut space);
+    lock(pool).push(space);
+    result
+}
+
+impl Plan {
+    /// The plan's quantity at one point, m × n.
+    ///
+    /// # Errors
+    /// [`PlanMismatch`](ErrorKind::PlanMismatch) for a network of another structure, naming both;
+    /// [`Shape`](ErrorKind::Shape) if `x` does not have n numbers; [`NonFinite`](ErrorKind::NonFinite) if one of
+    /// them is NaN or infinite, or if a function of the network is not finite there (log at 0, say).
+    pub fn run<T: Scalar>(&self, net: &Network<T>, x: ArrayView1<'_, T>) -> Result<CsMat<T>> {
+        let all = self.run_all(net, x)?;
+        let wanted = match self.quantity {
+            Quantity::Jacobian => all.jacobian,
+            Quantity::HessianDiagonal => all.hessian_diagonal,
+        };
+        Ok(wanted.expect("a plan computes its quantity"))
+    }
+
+    /// Value, Jacobian (if planned) and Hessian diagonal (if planned) at one point, from the same passes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_all<T: Scalar>(&self, net: &Network<T>, x: ArrayView1<'_, T>) -> Result<Derivatives<T>> {
+        let point = x.to_shape((1, x.len())).expect("a row of the same length");
+        let batch = self.run_batch(net, point.view())?;
+        let matrix = |target: &Option<Target>, values: Option<Array2<T>>| {
+            target.as_ref().zip(values).map(|(t, v)| {
+                let indices = t.pattern.indices().iter().map(|&j| j as usize).collect();
+                let (data, _) = v.into_raw_vec_and_offset();
+                CsMat::new((self.outputs, self.inputs), t.pattern.indptr().to_vec(), indices, data)
+            })
+        };
+        Ok(Derivatives {
+            value: batch.value.row(0).to_owned(),
+            jacobian: matrix(&self.jacobian, batch.jacobian),
+            hessian_diagonal: matrix(&self.diagonal, batch.hessian_diagonal),
+        })
+    }
+
+    /// The same at many points, the rows of `points` (B × n).
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), [`Empty`](ErrorKind::Empty) without points, and
+    /// [`TooLarge`](ErrorKind::TooLarge) if the results do not fit into the memory that is left.
+    pub fn run_batch<T: Scalar>(&self, net: &Network<T>, points: ArrayView2<'_, T>) -> Result<BatchDerivatives<T>> {
+        let count = points.nrows();
+        let numbers: usize = self.outputs + self.targets().map(|t| t.pattern.nnz()).sum::<usize>();
+        let bytes = (count as u64).saturating_mul(numbers as u64).saturating_mul(size_of::<T>() as u64);
+        if bytes > 1 << 28 {
+            let available = memory::available_bytes();
+            ensure!(
+                bytes <= available,
+                TooLarge,
+                "the results of {count} points need {}, of {} available",
+                memory::in_words(bytes),
+                memory::in_words(available)
+            );
+        }
+        let zeros = |target: &Option<Target>| target.as_ref().map(|t| Array2::zeros((count, t.pattern.nnz())));
+        let mut result = BatchDerivatives {
+            value: Array2::zeros((count, self.outputs)),
+            jacobian: zeros(&self.jacobian),
+            hessian_diagonal: zeros(&self.diagonal),
+        };
+        let outputs = Outputs {
+            value: result.value.as_slice_mut().unwrap_or_default(),
+            jacobian: result.jacobian.as_mut().and_then(|j| j.as_slice_mut()).unwrap_or_default(),
+            hessian_diagonal: result.hessian_diagonal.as_mut().and_then(|d| d.as_slice_mut()).unwrap_or_default(),
+        };
+        let points = points.as_standard_layout();
+        let points = points.as_slice().expect("standard layout");
+        if self.inputs * count != points.len() {
+            bail!(Shape, "points of {} numbers for a network of {} inputs", points.len() / count.max(1), self.inputs);
+        }
+        self.run_into(net, points, outputs, &mut Workspace::new())?;
+        Ok(result)
+    }
+
+    /// The same, into buffers and with a work space of the caller: nothing is allocated after the first run.
+    ///
+    /// `points` holds B × n numbers, row after row; entries are written in the order of the plan's patterns.
+    /// On any error the buffers hold nothing of use.
+    ///
+    /// # Errors
+    /// As [`run_batch`](Self::run_batch); [`Shape`](ErrorKind::Shape) also for a buffer that is neither empty nor
+    /// of the right length.
+    pub fn run_into<T: Scalar>(
+        &self,
+        net: &Network<T>,
+        points: &[T],
+        outputs: Outputs<'_, T>,
+        workspace: &mut Workspace<T>,
+    ) -> Result<()> {
+        if net.structure() != &self.structure {
+            bail!(PlanMismatch, "the plan was made for a network {}, not for {}", self.structure, net.structure());
+        }
+        let n = self.inputs;
+        ensure!(!points.is_empty(), Empty, "there is no point");
+        ensure!(
+            points.len() % n == 0,
+            Shape,
+            "x has {} numbers, but the network has {n} inputs",
+            points.len()
+        );
+        if let Some((at, value)) = first_non_finite(points) {
+            bail!(NonFinite, "x[{}] is {value}, in sample {}", at % n, at / n);
+        }
+        let count = points.len() / n;
+        let per_point = [self.outputs, nnz(&self.jacobian), nnz(&self.diagonal)];
+        let buffers = [outputs.value, outputs.jacobian, outputs.hessian_diagonal];
+        for ((buffer, per_point), what) in buffers.iter().zip(per_point).zip(["value", "jacobian", "hessian_diagonal"]) {
+            ensure!(
+                buffer.is_empty() || buffer.len() == count * per_point,
+                Shape,
+                "the buffer for {what} has {} numbers, not {count} × {per_point}",
+                buffer.len()
+            );
+        }
+        let lanes = self.passes().lanes() as u64;
+        let work = self.operations.saturating_mul(1 + 2 * lanes).saturating_mul(count as u64);
+        let spread = if work > WORTH_THREADS && rayon::current_num_threads() > 1 { Spread::Threads } else { Spread::Here };
+        let run = Run { plan: self, net, points, workspace, spread };
+        run.samples(0..count, buffers)
+    }
+}
+
+fn nnz(target: &Option<Target>) -> usize {
+    target.as_ref().map_or(0, |t| t.pattern.nnz())
+}
+
+/// One call of a plan.
+struct Run<'a, T> {
+    plan: &'a Plan,
+    net: &'a Network<T>,
+    points: &'a [T],
+    workspace: &'a Workspace<T>,
+    spread: Spread,
+}
+
+/// Buffers for value, Jacobian and Hessian diagonal of some samples.
+type Buffers<'a, T> = [&'a mut [T]; 3];
+
+impl<T: Scalar> Run<'_, T> {
+    /// Halves the samples at a multiple of the block until one block is left. With fewer blocks than threads
+    /// they are taken one after the other, and the threads share the work inside.
+    fn samples(&self, samples: Range<usize>, buffers: Buffers<'_, T>) -> Result<()> {
+        let block = self.plan.samples;
+        if samples.len() <= block {
+            let blocks = (self.points.len() / self.plan.inputs).div_ceil(block);
+            let alone = blocks < rayon::current_num_threads();
+            let spread = if alone { self.spread } else { Spread::Here };
+            return lend(&self.workspace.points, |space| self.block(samples, buffers, space, spread));
+        }
+        let blocks = samples.len().div_ceil(block);
+        let middle = samples.start + blocks / 2 * block;
+        let count = (samples.len(), middle - samples.start);
+        let [value, jacobian, diagonal] = buffers.map(|b| {
+            let per_sample = b.len() / count.0;
+            b.split_at_mut(per_sample * count.1)
+        });
+        let (low, high) = (samples.start..middle, middle..samples.end);
+        let low = || self.samples(low, [value.0, jacobian.0, diagonal.0]);
+        let high = || self.samples(high, [value.1, jacobian.1, diagonal.1]);
+        let together = self.spread == Spread::Threads && {
+            let all = (self.points.len() / self.plan.inputs).div_ceil(block);
+            all >= rayon::current_num_threads()
+        };
+        let (low, high) = if together { rayon::join(low, high) } else { (low(), high()) };
+        // The first error in the order of the samples, whoever finished first.
+        low.and(high)
+    }
+
+    fn block(&self, range: Range<usize>, buffers: Buffers<'_, T>, space: &mut PointSpace<T>, spread: Spread) -> Result<()> {
+        let (plan, net) = (self.plan, self.net);
+        let (n, samples) = (plan.inputs, range.len());
+        let order = if plan.quantity == Quantity::Jacobian { 1 } else { 2 };
+        space.tape.record(net, &self.points[range.start * n..range.end * n], range.start, order, spread)?;
+        let [value, jacobian, diagonal] = buffers;
+        if !value.is_empty() {
+            let mut column = 0;
+            for &output in net.output_layers() {
+                let rows = space.tape.values(output);
+                for unit in 0..net.layer(output).units() {
+                    for (sample, &v) in rows.row(unit).iter().enumerate() {
+                        value[sample * plan.outputs + column + unit] = v;
+                    }
+                }
+                column += net.layer(output).units();
+            }
+        }
+        let PointSpace { tape, adjoints, packed } = space;
+        let tape = &*tape;
+        self.prepare(packed, samples);
+        match &plan.program {
+            Program::Nothing => {}
+            Program::Forward { sweep, inputs } => {
+                self.tasks(spread, &mut packed[..inputs.blocks()], |task, spread, lane_space, packed| {
+                    let lanes = inputs.lanes(task, samples);
+                    let pass = Pass { net, tape, lanes, spread };
+                    sweep.sweep(pass, |q| inputs.seeds(task, samples, q), &mut lane_space.forward);
+                    self.workspace.count(Passes::forward(lanes.count));
+                    let block = |id| sweep.block(net, &lane_space.forward, id, lanes);
+                    pack(&plan.jacobian, task, 0, samples, 0, block, &mut packed.jacobian);
+                    pack(&plan.diagonal, task, 0, samples, lanes.len(), block, &mut packed.diagonal);
+                });
+            }
+            Program::Reverse { sweep, blocks } => {
+                self.tasks(spread, &mut packed[..blocks.len()], |task, spread, lane_space, packed| {
+                    let (count, seeds) = &blocks[task];
+                    let lanes = Lanes { count: *count, samples };
+                    sweep.adjoints(Pass { net, tape, lanes, spread }, seeds, &mut lane_space.reverse);
+                    self.workspace.count(Passes::reverse(*count));
+                    let block = |id| sweep.block(net, &lane_space.reverse, id, lanes);
+                    pack(&plan.jacobian, task, 0, samples, 0, block, &mut packed.jacobian);
+                });
+            }
+            Program::ReverseOverForward(rof) => {
+                for (number, round) in rof.rounds.iter().enumerate() {
+                    self.round(rof, round, number, tape, adjoints, packed, spread);
+                }
+            }
+        }
+        let packed = &*packed;
+        unpack(&plan.jacobian, |task| &packed[task].jacobian, samples, jacobian, spread);
+        unpack(&plan.diagonal, |task| &packed[task].diagonal, samples, diagonal, spread);
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn round(
+        &self,
+        rof: &ReverseOverForward,
+        round: &Round,
+        number: usize,
+        tape: &Tape<T>,
+        adjoints: &mut Vec<Vec<T>>,
+        packed: &mut [Packed<T>],
+        spread: Spread,
+    ) {
+        let net = self.net;
+        let samples = tape.samples();
+        let adjoint_lanes = Lanes { count: round.lanes, samples };
+        let pass = Pass { net, tape, lanes: adjoint_lanes, spread };
+        rof.adjoints.adjoints(pass, &round.seeds, adjoints);
+        self.workspace.count(Passes::reverse(round.lanes));
+        if self.plan.jacobian.is_some() {
+            let block = |id| rof.adjoints.block(net, adjoints, id, adjoint_lanes);
+            pack(&self.plan.jacobian, number, 0, samples, 0, block, &mut packed[number].jacobian);
+        }
+        let Some(first) = round.tasks.first().map(|t| t.number) else { return };
+        let adjoints = &*adjoints;
+        self.tasks(spread, &mut packed[first..first + round.tasks.len()], |index, spread, lane_space, packed| {
+            let Task { coloring, block, groups, number } = &round.tasks[index];
+            let inputs = &rof.colorings[*coloring];
+            let lanes = inputs.lanes(*block, samples);
+            let pass = Pass { net, tape, lanes, spread };
+            rof.tangents.sweep(pass, |q| inputs.seeds(*block, samples, q), &mut lane_space.forward);
+            self.workspace.count(Passes::forward(lanes.count));
+            for (stage, &lane) in groups.iter().enumerate() {
+                let curvature = Curvature {
+                    forward: &rof.tangents,
+                    tangents: &lane_space.forward,
+                    reverse: &rof.adjoints,
+                    adjoints,
+                    adjoint_lanes,
+                    lane,
+                };
+                rof.products.tangents(pass, &curvature, &mut lane_space.reverse);
+                self.workspace.count(Passes::reverse(lanes.count));
+                let block = |id| rof.products.block(net, &lane_space.reverse, id, lanes);
+                pack(&self.plan.diagonal, *number, stage, samples, 0, block, &mut packed.diagonal);
+            }
+        });
+    }
+
+    /// Runs tasks side by side if there are enough of them for all threads; otherwise one after the other, each
+    /// spread over the threads.
+    fn tasks(
+        &self,
+        spread: Spread,
+        packed: &mut [Packed<T>],
+        f: impl Fn(usize, Spread, &mut LaneSpace<T>, &mut Packed<T>) + Sync,
+    ) {
+        let call = |spread| {
+            let f = &f;
+            move |(task, packed): (usize, &mut Packed<T>)| {
+                lend(&self.workspace.lanes, |space| f(task, spread, space, packed));
+            }
+        };
+        if spread == Spread::Threads && packed.len() >= rayon::current_num_threads() {
+            packed.par_iter_mut().enumerate().for_each(call(Spread::Here));
+        } else {
+            packed.iter_mut().enumerate().for_each(call(spread));
+        }
+    }
+
+    /// Makes the buffers of all tasks as long as they must be.
+    fn prepare(&self, packed: &mut Vec<Packed<T>>, samples: usize) {
+        let tasks = self.plan.targets().map(|t| t.readout.tasks()).max().unwrap_or(0);
+        packed.resize_with(packed.len().max(tasks), Packed::default);
+        let len = |target: &Option<Target>, task: usize| match target {
+            Some(t) if task < t.readout.tasks() => t.readout.packed_len(task) * samples,
+            _ => 0,
+        };
+        for (task, packed) in packed.iter_mut().enumerate() {
+            packed.jacobian.resize(len(&self.plan.jacobian, task), T::zero());
+            packed.diagonal.resize(len(&self.plan.diagonal, task), T::zero());
+        }
+    }
+}
+
+/// Packs one stage of a task, if the plan has the target.
+fn pack<'a, T: Scalar>(
+    target: &Option<Target>,
+    task: usize,
+    stage: usize,
+    samples: usize,
+    offset: usize,
+    block: impl Fn(LayerId) -> Rows<'a, T>,
+    packed: &mut [T],
+) {
+    if let Some(target) = target {
+        target.readout.pack(task, stage, samples, offset, block, packed);
+    }
+}
+
+/// Puts what the tasks packed into the order of the pattern, sample by sample.
+fn unpack<'a, T: Scalar>(
+    target: &Option<Target>,
+    packed: impl Fn(usize) -> &'a [T] + Sync,
+    samples: usize,
+    values: &mut [T],
+    spread: Spread,
+) {
+    const PIECE: usize = 1 << 15;
+    let Some(target) = target else { return };
+    let nnz = target.pattern.nnz();
+    if values.is_empty() || nnz == 0 {
+        return;
+    }
+    for (sample, values) in values.chunks_exact_mut(nnz).enumerate() {
+        spread.rows(values, 1, PIECE, |entries, values| {
+            target.readout.unpack(entries, &packed, samples, sample, values);
+        });
+    }
+}

@@ -1,0 +1,397 @@
+//! Convolution over one, two or three axes; the shared weights stay shared.
+
+use super::Linear;
+use super::broadcast::cast;
+use super::window::{Links, Side, Window};
+use crate::error::{Result, ensure};
+use crate::rows::Rows;
+use crate::scalar::{Scalar, vectorized};
+use crate::sets::{EMPTY, SetId, Sets};
+use std::array;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// Most spatial axes; shapes with fewer are completed by trivial axes in front.
+const AXES: usize = 3;
+
+/// Cross-correlation `y[o, p] = b[o] + Σ_{i, t} w[o, i, t] · x[i, p·stride + t·dilation − before]`,
+/// channels first, zeros beyond the border; output channel `o` sees the input channels of its group.
+#[derive(Clone, Debug)]
+pub struct Conv<T> {
+    /// `[output channel][input channel of the group][tap]`.
+    weight: Vec<T>,
+    bias: Option<Vec<T>>,
+    channels: [usize; 2],
+    groups: usize,
+    windows: [Window; AXES],
+    axes: usize,
+    /// `[input channel][output channel of the group][tap]`, made when a reverse sweep first asks for it.
+    transpose: OnceLock<Vec<T>>,
+}
+
+/// Parameters of a convolution beside its weights; one entry for each spatial axis, or empty for the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConvOptions {
+    /// Step between windows, default 1.
+    pub stride: Vec<usize>,
+    /// Zeros before and after each axis, default none.
+    pub padding: Vec<[usize; 2]>,
+    /// Step between taps, default 1.
+    pub dilation: Vec<usize>,
+    /// Groups of channels; 0 and 1 both mean one group.
+    pub groups: usize,
+}
+
+impl ConvOptions {
+    /// The value of `list` on `axis`, or the default if the list is empty.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) if the list is neither empty nor of one entry for each axis.
+    pub(crate) fn on_axis<V: Copy>(list: &[V], name: &str, axes: usize, axis: usize, default: V) -> Result<V> {
+        ensure!(list.is_empty() || list.len() == axes, Shape, "{} values of {name} for {axes} axes", list.len());
+        Ok(list.get(axis).copied().unwrap_or(default))
+    }
+}
+
+impl<T: Scalar> Conv<T> {
+    /// `weight` of shape `[output channels, input channels / groups, kernel…]`, operand `[input channels, axes…]`.
+    pub(crate) fn new(
+        weight: Vec<T>,
+        shape: &[usize],
+        bias: Option<Vec<T>>,
+        options: &ConvOptions,
+        operand: &[usize],
+    ) -> Result<Self> {
+        ensure!(
+            (3..=2 + AXES).contains(&shape.len()),
+            Shape,
+            "the weight has shape {shape:?}, but a convolution needs [out, in / groups, kernel…] with 1 to {AXES} axes"
+        );
+        let axes = shape.len() - 2;
+        ensure!(operand.len() == axes + 1, Shape, "the operand has shape {operand:?}, the weight {shape:?}");
+        ensure!(
+            shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s)) == Some(weight.len()),
+            Shape,
+            "{} numbers for a weight of shape {shape:?}",
+            weight.len()
+        );
+        let (outputs, inputs, groups) = (shape[0], operand[0], options.groups.max(1));
+        ensure!(
+            outputs > 0 && outputs % groups == 0 && inputs % groups == 0 && shape[1] == inputs / groups,
+            Shape,
+            "a weight of shape {shape:?} in {groups} groups does not fit {inputs} input channels"
+        );
+        if let Some(b) = &bias {
+            ensure!(b.len() == outputs, Shape, "the bias has {} numbers for {outputs} channels", b.len());
+        }
+        let mut windows = [Window::TRIVIAL; AXES];
+        for axis in 0..axes {
+            let stride = ConvOptions::on_axis(&options.stride, "stride", axes, axis, 1)?;
+            let dilation = ConvOptions::on_axis(&options.dilation, "dilation", axes, axis, 1)?;
+            let padding = ConvOptions::on_axis(&options.padding, "padding", axes, axis, [0, 0])?;
+            windows[AXES - axes + axis] = Window::new(operand[1 + axis], shape[2 + axis], stride, dilation, padding)?;
+        }
+        let channels = [outputs, inputs];
+        Ok(Conv { weight, bias, channels, groups, windows, axes, transpose: OnceLock::new() })
+    }
+
+    /// `[output channels, input channels / groups, kernel…]`.
+    pub fn weight_shape(&self) -> Vec<usize> {
+        let kernel = self.windows().iter().map(|w| w.kernel);
+        [self.channels[0], self.channels[1] / self.groups].into_iter().chain(kernel).collect()
+    }
+
+    /// The weights in C order of [`weight_shape`](Self::weight_shape).
+    pub fn weight(&self) -> &[T] {
+        &self.weight
+    }
+
+    /// One constant for each output channel.
+    pub fn bias(&self) -> Option<&[T]> {
+        self.bias.as_deref()
+    }
+
+    /// Number of groups of channels.
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// The window on each spatial axis.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows[AXES - self.axes..]
+    }
+
+    /// `[output channels, axes…]`.
+    pub(crate) fn output_shape(&self) -> Vec<usize> {
+        std::iter::once(self.channels[0]).chain(self.windows().iter().map(|w| w.output)).collect()
+    }
+
+    pub(crate) fn cast<U: Scalar>(&self) -> Conv<U> {
+        Conv {
+            weight: cast(&self.weight),
+            bias: self.bias.as_deref().map(cast),
+            channels: self.channels,
+            groups: self.groups,
+            windows: self.windows,
+            axes: self.axes,
+            transpose: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn parameters(&self) -> [&[T]; 2] {
+        [&self.weight, self.bias.as_deref().unwrap_or(&[])]
+    }
+
+    /// Rows that are computed together best: blocks of whole channels.
+    pub(crate) fn chunk_rows(&self) -> usize {
+        4 * self.positions(Side::Output)
+    }
+
+    /// All channels of a group see the same inputs at a position, so each set is united once for the group.
+    pub(crate) fn propagate(&self, operand: &[SetId], sets: &mut Sets) -> Vec<SetId> {
+        let [outputs, inputs] = self.channels.map(|c| c / self.groups);
+        let (seen, made) = (self.positions(Side::Input), self.positions(Side::Output));
+        let mut result = vec![EMPTY; self.channels[0] * made];
+        let mut united = vec![EMPTY; seen];
+        for group in 0..self.groups {
+            for (position, united) in united.iter_mut().enumerate() {
+                *united = sets.union((0..inputs).map(|c| operand[(group * inputs + c) * seen + position]));
+            }
+            for position in 0..made {
+                let set = sets.union(self.neighbors(Side::Output, position).map(|(p, _)| united[p]));
+                for c in 0..outputs {
+                    result[(group * outputs + c) * made + position] = set;
+                }
+            }
+        }
+        result
+    }
+
+    pub(crate) fn mark_operands(&self, live: &[bool], operand: &mut [bool]) {
+        let [outputs, inputs] = self.channels.map(|c| c / self.groups);
+        let (seen, made) = (self.positions(Side::Input), self.positions(Side::Output));
+        for group in 0..self.groups {
+            for position in 0..made {
+                if (0..outputs).any(|c| live[(group * outputs + c) * made + position]) {
+                    for (p, _) in self.neighbors(Side::Output, position) {
+                        (0..inputs).for_each(|c| operand[(group * inputs + c) * seen + p] = true);
+                    }
+                }
+            }
+        }
+    }
+
+    fn positions(&self, side: Side) -> usize {
+        self.windows.iter().map(|w| w.len(side)).product()
+    }
+
+    /// `position` as coordinates on the given side.
+    fn coordinates(&self, side: Side, position: usize) -> [usize; AXES] {
+        let [_, b, c] = self.windows.each_ref().map(|w| w.len(side));
+        [position / (b * c), position / c % b, position % c]
+    }
+
+    /// `(position on the other side, tap)` of everything linked with `position`.
+    fn neighbors(&self, side: Side, position: usize) -> impl Iterator<Item = (usize, usize)> {
+        let other = if side == Side::Output { Side::Input } else { Side::Output };
+        let at = self.coordinates(side, position);
+        let links: [Links; AXES] = array::from_fn(|a| self.windows[a].links(side, at[a]));
+        let [_, b, c] = self.windows.each_ref().map(|w| w.len(other));
+        let [_, kb, kc] = self.windows.each_ref().map(|w| w.kernel);
+        links[0].iter().flat_map(move |(p0, t0)| {
+            links[1].iter().flat_map(move |(p1, t1)| {
+                links[2].iter().map(move |(p2, t2)| ((p0 * b + p1) * c + p2, (t0 * kb + t1) * kc + t2))
+            })
+        })
+    }
+
+    fn transpose(&self) -> &[T] {
+        self.transpose.get_or_init(|| {
+            let [outputs, inputs] = self.channels.map(|c| c / self.groups);
+            let taps: usize = self.windows.iter().map(|w| w.kernel).product();
+            let mut transpose = Vec::with_capacity(self.weight.len());
+            for channel in 0..self.channels[1] {
+                let (group, input) = (channel / inputs, channel % inputs);
+                for output in group * outputs..(group + 1) * outputs {
+                    let start = (output * inputs + input) * taps;
+                    transpose.extend_from_slice(&self.weight[start..start + taps]);
+                }
+            }
+            transpose
+        })
+    }
+}
+
+impl<T: Scalar> Linear<T> for Conv<T> {
+    fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], _width: usize) {
+        let sweep = Sweep::new(self, Side::Output, &self.weight, operands[0], false);
+        vectorized(|| sweep.run(rows, out));
+    }
+
+    fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
+        let Some(bias) = &self.bias else { return };
+        let positions = self.positions(Side::Output);
+        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+            let b = bias[k / positions];
+            out.iter_mut().for_each(|o| *o += b);
+        }
+    }
+
+    fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
+        let sweep = Sweep::new(self, Side::Input, self.transpose(), adjoint, true);
+        vectorized(|| sweep.run(rows, out));
+    }
+}
+
+/// One application of the convolution or of its transpose. Both are the same sum over links:
+/// the rows of `to` are made of rows of `from`.
+struct Sweep<'a, T> {
+    windows: &'a [Window; AXES],
+    side: Side,
+    /// `[channel of to][channel of from in the group][tap]`.
+    weight: &'a [T],
+    from: Rows<'a, T>,
+    accumulate: bool,
+    /// Channels of a group, on the side that is made and on the side that is read.
+    made: usize,
+    read: usize,
+    /// Axis lengths on both sides, and the kernel.
+    to_len: [usize; AXES],
+    from_len: [usize; AXES],
+    kernel: [usize; AXES],
+}
+
+impl<'a, T: Scalar> Sweep<'a, T> {
+    fn new(conv: &'a Conv<T>, side: Side, weight: &'a [T], from: Rows<'a, T>, accumulate: bool) -> Self {
+        let [outputs, inputs] = conv.channels.map(|c| c / conv.groups);
+        let (other, made, read) = match side {
+            Side::Output => (Side::Input, outputs, inputs),
+            Side::Input => (Side::Output, inputs, outputs),
+        };
+        Sweep {
+            windows: &conv.windows,
+            side,
+            weight,
+            from,
+            accumulate,
+            made,
+            read,
+            to_len: conv.windows.each_ref().map(|w| w.len(side)),
+            from_len: conv.windows.each_ref().map(|w| w.len(other)),
+            kernel: conv.windows.each_ref().map(|w| w.kernel),
+        }
+    }
+
+    /// Several channels at a time where they are asked for whole: each number read serves all of them.
+    #[inline(always)]
+    fn run(&self, rows: Range<usize>, out: &mut [T]) {
+        let positions: usize = self.to_len.iter().product();
+        let mut row = rows.start;
+        while row < rows.end {
+            let (channel, position) = (row / positions, row % positions);
+            let out = &mut out[(row - rows.start) * self.from.width..];
+            let whole = if position == 0 { (rows.end - row) / positions } else { 0 };
+            let in_group = self.made - channel % self.made;
+            match whole.min(in_group) {
+                0 => {
+                    let end = positions.min(position + rows.end - row);
+                    self.channels::<1>(channel, position..end, out);
+                    row += end - position;
+                }
+                1 => {
+                    self.channels::<1>(channel, 0..positions, out);
+                    row += positions;
+                }
+                2 | 3 => {
+                    self.channels::<2>(channel, 0..positions, out);
+                    row += 2 * positions;
+                }
+                _ => {
+                    self.channels::<4>(channel, 0..positions, out);
+                    row += 4 * positions;
+                }
+            }
+        }
+    }
+
+    /// `B` channels from `channel` on, at the given positions.
+    #[inline(always)]
+    fn channels<const B: usize>(&self, channel: usize, positions: Range<usize>, out: &mut [T]) {
+        let width = self.from.width;
+        let stride = positions.len() * width;
+        let [_, b, c] = self.to_len;
+        let mut at = positions.start;
+        while at < positions.end {
+            let (x, y, z) = (at / (b * c), at / c % b, at % c);
+            let run = self.windows[2].run(self.side, z).min(positions.end - at);
+            let links = [
+                self.windows[0].links(self.side, x),
+                self.windows[1].links(self.side, y),
+                self.windows[2].links(self.side, z),
+            ];
+            let out = &mut out[(at - positions.start) * width..];
+            self.segment::<B>(channel, links, run * width, stride, out);
+            at += run;
+        }
+    }
+
+    /// `len` consecutive numbers that have the same links, for `B` channels that lie `stride` apart in `out`.
+    #[inline(always)]
+    fn segment<const B: usize>(&self, channel: usize, links: [Links; AXES], len: usize, stride: usize, out: &mut [T]) {
+        // Accumulators of two vectors of 512 bits for each channel, then of one, then single numbers.
+        let mut done = 0;
+        if size_of::<T>() == 4 {
+            done = self.lanes::<B, 32>(channel, links, done, len, stride, out);
+        }
+        done = self.lanes::<B, 16>(channel, links, done, len, stride, out);
+        done = self.lanes::<B, 8>(channel, links, done, len, stride, out);
+        self.lanes::<B, 1>(channel, links, done, len, stride, out);
+    }
+
+    #[inline(always)]
+    fn lanes<const B: usize, const V: usize>(
+        &self,
+        channel: usize,
+        links: [Links; AXES],
+        mut done: usize,
+        len: usize,
+        stride: usize,
+        out: &mut [T],
+    ) -> usize {
+        let width = self.from.width;
+        let taps = self.kernel[0] * self.kernel[1] * self.kernel[2];
+        let per_channel = self.read * taps;
+        let weight: [&[T]; B] = array::from_fn(|b| &self.weight[(channel + b) * per_channel..][..per_channel]);
+        let first = channel / self.made * self.read;
+        let [_, from_b, from_c] = self.from_len;
+        let from_positions = self.from_len[0] * from_b * from_c;
+        while done + V <= len {
+            let mut sum = [[T::zero(); V]; B];
+            for read in 0..self.read {
+                for (p0, t0) in links[0].iter() {
+                    for (p1, t1) in links[1].iter() {
+                        let row = (first + read) * from_positions + (p0 * from_b + p1) * from_c;
+                        let tap = read * taps + (t0 * self.kernel[1] + t1) * self.kernel[2];
+                        for (p2, t2) in links[2].iter() {
+                            let from = &self.from.data[(row + p2) * width + done..][..V];
+                            for b in 0..B {
+                                let w = weight[b][tap + t2];
+                                for v in 0..V {
+                                    sum[b][v] = from[v].mul_add(w, sum[b][v]);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            for (b, sum) in sum.iter().enumerate() {
+                let out = &mut out[b * stride + done..][..V];
+                for v in 0..V {
+                    out[v] = if self.accumulate { out[v] + sum[v] } else { sum[v] };
+                }
+            }
+            done += V;
+        }
+        done
+    }
+}

@@ -1,0 +1,110 @@
+//! A dense linear map, `y = W x + b`.
+
+use super::broadcast::cast;
+use super::{Linear, Seeds};
+use crate::error::{Result, ensure};
+use crate::rows::Rows;
+use crate::scalar::Scalar;
+use crate::sets::{SetId, Sets};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use ndarray::{Array1, Array2};
+use std::ops::Range;
+
+/// `y = W x + b` with `W` of shape `m × k`, row-major.
+#[derive(Clone, Debug)]
+pub struct Dense<T> {
+    weight: Array2<T>,
+    bias: Option<Array1<T>>,
+}
+
+impl<T: Scalar> Dense<T> {
+    pub(crate) fn new(weight: Array2<T>, bias: Option<Array1<T>>, operand: &[usize]) -> Result<Self> {
+        let (m, k) = weight.dim();
+        let units: usize = operand.iter().product();
+        ensure!(k == units, Shape, "the weight is {m}×{k}, but the operand has shape {operand:?} ({units} units)");
+        if let Some(b) = &bias {
+            ensure!(b.len() == m, Shape, "the bias has {} numbers, the weight {m} rows", b.len());
+        }
+        // Kernels index rows as slices, so the memory must be row-major.
+        Ok(Dense { weight: weight.as_standard_layout().into_owned(), bias })
+    }
+
+    /// The matrix, `m × k`.
+    pub fn weight(&self) -> &Array2<T> {
+        &self.weight
+    }
+
+    /// The `m` constants.
+    pub fn bias(&self) -> Option<&Array1<T>> {
+        self.bias.as_ref()
+    }
+
+    pub(crate) fn cast<U: Scalar>(&self) -> Dense<U> {
+        Dense {
+            weight: self.weight.mapv(|v| U::from_f64(v.to_f64())),
+            bias: self.bias.as_ref().map(|b| Array1::from(cast(b.as_slice().unwrap_or(&b.to_vec())))),
+        }
+    }
+
+    fn matrix(&self) -> MatRef<'_, T> {
+        let (m, k) = self.weight.dim();
+        MatRef::from_row_major_slice(self.weight.as_slice().expect("standard layout"), m, k)
+    }
+
+    /// The constants as the numbers that must be finite.
+    pub(crate) fn parameters(&self) -> [&[T]; 2] {
+        let bias = self.bias.as_ref().and_then(|b| b.as_slice());
+        [self.weight.as_slice().expect("standard layout"), bias.unwrap_or(&[])]
+    }
+
+    /// Every output unit depends on what any operand unit depends on: one set for all.
+    pub(crate) fn propagate(&self, operand: &[SetId], sets: &mut Sets) -> Vec<SetId> {
+        vec![sets.union(operand.iter().copied()); self.weight.nrows()]
+    }
+
+    pub(crate) fn mark_operands(&self, live: &[bool], operand: &mut [bool]) {
+        if live.contains(&true) {
+            operand.fill(true);
+        }
+    }
+
+    /// One-hot lanes need no product: lane `c` of the result is the sum of the columns of `W` in color `c`.
+    pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_>, out: &mut [T], width: usize) {
+        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+            out.fill(T::zero());
+            let weight = self.weight.row(k);
+            let weight = weight.as_slice().expect("standard layout");
+            for (input, lanes) in seeds.members() {
+                out[lanes].iter_mut().for_each(|o| *o += weight[input]);
+            }
+        }
+    }
+}
+
+impl<T: Scalar> Linear<T> for Dense<T> {
+    fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], width: usize) {
+        let x = operands[0];
+        let x = MatRef::from_row_major_slice(x.data, self.weight.ncols(), width);
+        let count = rows.len();
+        let out = MatMut::from_row_major_slice_mut(out, count, width);
+        let weight = self.matrix().subrows(rows.start, count);
+        matmul(out, Accum::Replace, weight, x, T::one(), Par::Seq);
+    }
+
+    fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
+        let Some(bias) = &self.bias else { return };
+        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+            out.iter_mut().for_each(|o| *o += bias[k]);
+        }
+    }
+
+    fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
+        let width = adjoint.width;
+        let count = rows.len();
+        let adjoint = MatRef::from_row_major_slice(adjoint.data, self.weight.nrows(), width);
+        let out = MatMut::from_row_major_slice_mut(out, count, width);
+        let weight = self.matrix().subcols(rows.start, count).transpose();
+        matmul(out, Accum::Add, weight, adjoint, T::one(), Par::Seq);
+    }
+}

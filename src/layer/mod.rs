@@ -1,0 +1,280 @@
+//! Layers: what a node of the network computes. One file for each kind, which holds everything that is
+//! true of that kind: its shape, its dependencies, its values, and its derivative rules in both directions.
+//!
+//! All rules *pull*: they make any range of rows of their result from whole operands, so that a layer can be
+//! computed in pieces, by any number of threads, with the same bits.
+
+mod broadcast;
+mod conv;
+mod dense;
+mod elementwise;
+mod gather;
+pub(crate) mod product;
+mod select;
+mod sparse;
+mod sum;
+mod window;
+
+pub use broadcast::Broadcast;
+pub use conv::{Conv, ConvOptions};
+pub use dense::Dense;
+pub use elementwise::Elementwise;
+pub(crate) use elementwise::Slopes;
+pub use gather::Gather;
+pub(crate) use gather::FILL;
+pub use select::Select;
+pub use sparse::Sparse;
+pub use sum::Sum;
+pub(crate) use window::Side;
+pub use window::Window;
+
+use crate::error::{Result, bail};
+use crate::rows::Rows;
+use crate::scalar::{Scalar, first_non_finite};
+use crate::sets::{SetId, Sets};
+use std::ops::Range;
+
+/// What a layer computes.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum Kind<T> {
+    /// Part of the network's input.
+    Input,
+    /// `y = W x + b`.
+    Dense(Dense<T>),
+    /// `y = A x + b`, `A` in compressed rows.
+    Sparse(Sparse<T>),
+    /// Convolution over one to three axes.
+    Conv(Conv<T>),
+    /// Units moved or repeated, or a constant.
+    Gather(Gather<T>),
+    /// Weighted sum of operands.
+    Sum(Sum<T>),
+    /// A function of each unit.
+    Elementwise(Elementwise),
+    /// Product of two operands, unit by unit.
+    Product,
+    /// The largest of several units.
+    Select(Select),
+}
+
+/// A linear map with its rules: the same for values, first-order and second-order lanes.
+pub(crate) trait Linear<T>: Sync {
+    /// `out ← rows of L x`, without the constant part. Operands with fewer lanes than `width` count as zero beyond.
+    fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], width: usize);
+
+    /// Adds the constant part of the given rows to every lane.
+    fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize);
+
+    /// `out += rows of Lᵀ ȳ` that belong to one operand.
+    fn reverse(&self, operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]);
+}
+
+/// How the lanes of a row are laid out: `count` lanes, each with its `samples` side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lanes {
+    pub(crate) count: usize,
+    pub(crate) samples: usize,
+}
+
+impl Lanes {
+    /// Numbers in a row of one order.
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.count * self.samples
+    }
+
+    /// `out ← f(factor of the sample, from, out)` on every lane.
+    #[inline(always)]
+    fn zip<T: Scalar>(self, factors: &[T], from: &[T], out: &mut [T], f: impl Fn(T, T, T) -> T) {
+        if let [factor] = *factors {
+            for (out, &from) in out.iter_mut().zip(from) {
+                *out = f(factor, from, *out);
+            }
+        } else {
+            for (out, from) in out.chunks_exact_mut(self.samples).zip(from.chunks_exact(self.samples)) {
+                for (out, (&from, &factor)) in out.iter_mut().zip(from.iter().zip(factors)) {
+                    *out = f(factor, from, *out);
+                }
+            }
+        }
+    }
+
+    /// As [`zip`](Self::zip), with two factors for each sample.
+    #[inline(always)]
+    fn zip2<T: Scalar>(self, p: &[T], q: &[T], from: &[T], out: &mut [T], f: impl Fn(T, T, T, T) -> T) {
+        if let ([p], [q]) = (p, q) {
+            for (out, &from) in out.iter_mut().zip(from) {
+                *out = f(*p, *q, from, *out);
+            }
+        } else {
+            for (out, from) in out.chunks_exact_mut(self.samples).zip(from.chunks_exact(self.samples)) {
+                for (b, (out, &from)) in out.iter_mut().zip(from).enumerate() {
+                    *out = f(p[b], q[b], from, *out);
+                }
+            }
+        }
+    }
+}
+
+/// Compressed seeds of one block of lanes, on one input layer: lane `c` holds the sum of the unit vectors of
+/// the inputs of color `first + c`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeds<'a> {
+    /// Color of each unit of the layer; `u32::MAX` for a unit that takes no part.
+    pub(crate) colors: &'a [u32],
+    /// The units whose color is in this block, ascending.
+    pub(crate) units: &'a [u32],
+    pub(crate) first: u32,
+    pub(crate) lanes: Lanes,
+}
+
+impl Seeds<'_> {
+    /// The numbers of a row that belong to the lane of this unit.
+    #[inline(always)]
+    fn lanes_of(&self, unit: usize) -> Option<Range<usize>> {
+        let lane = self.colors[unit].wrapping_sub(self.first) as usize;
+        (lane < self.lanes.count).then(|| lane * self.lanes.samples..(lane + 1) * self.lanes.samples)
+    }
+
+    /// Every unit that takes part, with its numbers.
+    #[inline(always)]
+    fn members(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        self.units.iter().map(|&u| (u as usize, self.lanes_of(u as usize).expect("a unit of this block")))
+    }
+
+    /// The seeds as a block of lanes.
+    pub(crate) fn write<T: Scalar>(&self, out: &mut [T]) {
+        out.fill(T::zero());
+        for (unit, lanes) in self.members() {
+            out[unit * self.lanes.len()..][lanes].fill(T::one());
+        }
+    }
+}
+
+impl<T: Scalar> Kind<T> {
+    /// The kind's name in files, pictures and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kind::Input => "input",
+            Kind::Dense(_) => "dense",
+            Kind::Sparse(_) => "sparse",
+            Kind::Conv(_) => "conv",
+            Kind::Gather(_) => "gather",
+            Kind::Sum(_) => "sum",
+            Kind::Elementwise(_) => "elementwise",
+            Kind::Product => "product",
+            Kind::Select(_) => "max",
+        }
+    }
+
+    /// The linear map, if it is one.
+    pub(crate) fn linear(&self) -> Option<&dyn Linear<T>> {
+        match self {
+            Kind::Dense(l) => Some(l),
+            Kind::Sparse(l) => Some(l),
+            Kind::Conv(l) => Some(l),
+            Kind::Gather(l) => Some(l),
+            Kind::Sum(l) => Some(l),
+            Kind::Input | Kind::Elementwise(_) | Kind::Product | Kind::Select(_) => None,
+        }
+    }
+
+    /// Whether derivatives of order two can arise here.
+    pub(crate) fn is_curved(&self) -> bool {
+        match self {
+            Kind::Elementwise(e) => e.activation().is_curved(),
+            Kind::Product => true,
+            _ => false,
+        }
+    }
+
+    /// First-order lanes on an input can go through this layer without being written out.
+    pub(crate) fn takes_seeds(&self) -> bool {
+        matches!(self, Kind::Dense(_) | Kind::Sparse(_))
+    }
+
+    /// First-order lanes straight from the seeds; only for kinds that take them.
+    pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_>, out: &mut [T], width: usize) {
+        match self {
+            Kind::Dense(l) => l.forward_seeds(rows, seeds, out, width),
+            Kind::Sparse(l) => l.forward_seeds(rows, seeds, out, width),
+            _ => unreachable!("guarded by takes_seeds"),
+        }
+    }
+
+    /// Refuses weights that are NaN or infinite.
+    pub(crate) fn check_finite(&self) -> Result<()> {
+        let check = |what: &str, numbers: &[T]| match first_non_finite(numbers) {
+            Some((k, v)) => bail!(NonFinite, "{what} number {k} is {v}"),
+            None => Ok(()),
+        };
+        let weight_and_bias = |[weight, bias]: [&[T]; 2]| check("weight", weight).and(check("bias", bias));
+        match self {
+            Kind::Dense(l) => weight_and_bias(l.parameters()),
+            Kind::Sparse(l) => weight_and_bias(l.parameters()),
+            Kind::Conv(l) => weight_and_bias(l.parameters()),
+            Kind::Gather(l) => check("fill", &[l.fill()]),
+            Kind::Sum(l) => l.parameters().try_for_each(|p| check("scale or shift", p)),
+            Kind::Input | Kind::Elementwise(_) | Kind::Product | Kind::Select(_) => Ok(()),
+        }
+    }
+
+    /// Dependency sets through the layer: the set of a unit is the union over the units it reads.
+    ///
+    /// An input has no operands and is not asked.
+    pub(crate) fn propagate(&self, operands: &[&[SetId]], sets: &mut Sets) -> Vec<SetId> {
+        match self {
+            Kind::Input => Vec::new(),
+            Kind::Dense(l) => l.propagate(operands[0], sets),
+            Kind::Sparse(l) => l.propagate(operands[0], sets),
+            Kind::Conv(l) => l.propagate(operands[0], sets),
+            Kind::Gather(l) => l.propagate(operands),
+            Kind::Sum(l) => l.propagate(operands, sets),
+            Kind::Elementwise(_) => operands[0].to_vec(),
+            Kind::Product => (0..operands[0].len()).map(|k| sets.union([operands[0][k], operands[1][k]])).collect(),
+            Kind::Select(l) => l.propagate(operands, sets),
+        }
+    }
+
+    /// Marks the units of operand `q` that a live unit reads.
+    pub(crate) fn mark_operand(&self, live: &[bool], q: usize, operand: &mut [bool]) {
+        match self {
+            Kind::Input => {}
+            Kind::Dense(l) => l.mark_operands(live, operand),
+            Kind::Sparse(l) => l.mark_operands(live, operand),
+            Kind::Conv(l) => l.mark_operands(live, operand),
+            Kind::Gather(l) => l.mark_operand(live, q, operand),
+            Kind::Select(l) => l.mark_operand(live, q, operand),
+            Kind::Sum(_) | Kind::Elementwise(_) | Kind::Product => {
+                operand.iter_mut().zip(live).for_each(|(o, &l)| *o |= l);
+            }
+        }
+    }
+
+    /// How many rows to compute at a time, for blocks of `width` lanes: pieces of about a million operations.
+    pub(crate) fn chunk_rows(&self, width: usize) -> usize {
+        let per_row = match self {
+            Kind::Dense(l) => l.weight().ncols() * width,
+            Kind::Conv(l) => return l.chunk_rows(),
+            _ => 8 * width,
+        };
+        // Blocks of fewer rows would not pay for packing the operand of a matrix product.
+        ((1usize << 20) / per_row.max(1)).clamp(64, 1 << 16)
+    }
+
+    /// The same layer in another precision.
+    pub(crate) fn cast<U: Scalar>(&self) -> Kind<U> {
+        match self {
+            Kind::Input => Kind::Input,
+            Kind::Dense(l) => Kind::Dense(l.cast()),
+            Kind::Sparse(l) => Kind::Sparse(l.cast()),
+            Kind::Conv(l) => Kind::Conv(l.cast()),
+            Kind::Gather(l) => Kind::Gather(l.cast()),
+            Kind::Sum(l) => Kind::Sum(l.cast()),
+            Kind::Elementwise(l) => Kind::Elementwise(l.clone()),
+            Kind::Product => Kind::Product,
+            Kind::Select(l) => Kind::Select(l.clone()),
+        }
+    }
+}

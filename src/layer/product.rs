@@ -1,0 +1,70 @@
+//! The product of two operands, unit by unit: gates, squares, bilinear terms.
+
+use super::Lanes;
+use crate::rows::{Lane, Rows};
+use crate::scalar::{Scalar, vectorized};
+use std::ops::Range;
+
+/// `c ← J_a b + a J_b` and, with second-order lanes, `S_a b + 2 J_a J_b + a S_b`.
+///
+/// An operand without lanes (a constant) has width zero; one without second-order lanes only the first.
+pub(crate) fn forward<T: Scalar>(
+    rows: Range<usize>,
+    values: [Rows<'_, T>; 2],
+    lanes: Lanes,
+    operands: [Rows<'_, T>; 2],
+    out: &mut [T],
+    width: usize,
+) {
+    let len = lanes.len();
+    vectorized(|| {
+        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+            out.fill(T::zero());
+            for (value, operand) in [(values[1], operands[0]), (values[0], operands[1])] {
+                let factor = value.row(k);
+                for (row, out) in operand.row(k).chunks_exact(len).zip(out.chunks_exact_mut(len)) {
+                    lanes.zip(factor, row, out, |f, t, o| t.mul_add(f, o));
+                }
+            }
+            if width > len && operands.iter().all(|o| o.width > 0) {
+                let [a, b] = operands.map(|o| &o.row(k)[..len]);
+                for (out, (&a, &b)) in out[len..].iter_mut().zip(a.iter().zip(b)) {
+                    *out = (a + a).mul_add(b, *out);
+                }
+            }
+        }
+    });
+}
+
+/// `ā += b c̄` for the operand whose partner has the value `partner`.
+pub(crate) fn reverse<T: Scalar>(
+    rows: Range<usize>,
+    partner: Rows<'_, T>,
+    lanes: Lanes,
+    adjoint: Rows<'_, T>,
+    out: &mut [T],
+) {
+    vectorized(|| {
+        for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
+            lanes.zip(partner.row(k), adjoint.row(k), out, |f, a, o| a.mul_add(f, o));
+        }
+    });
+}
+
+/// The tangent of [`reverse`] beyond its linear part: `ǡ += ḃ c̄`; nothing if the partner is constant.
+pub(crate) fn reverse_curvature<T: Scalar>(
+    rows: Range<usize>,
+    adjoint: Lane<'_, T>,
+    lanes: Lanes,
+    partner: Rows<'_, T>,
+    out: &mut [T],
+) {
+    if partner.width == 0 {
+        return;
+    }
+    vectorized(|| {
+        for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
+            lanes.zip(adjoint.row(k), &partner.row(k)[..lanes.len()], out, |a, t, o| t.mul_add(a, o));
+        }
+    });
+}

@@ -1,0 +1,90 @@
+//! Weighted sums: residual connections, differences, scaling, batch norm.
+
+use super::Linear;
+use super::broadcast::Broadcast;
+use crate::error::{Result, ensure};
+use crate::rows::{Rows, add, add_scaled};
+use crate::scalar::{Scalar, vectorized};
+use crate::sets::{SetId, Sets};
+use std::ops::Range;
+
+/// `y = Σ_q scale_q ⊙ x_q + shift`, operands of one shape.
+#[derive(Clone, Debug)]
+pub struct Sum<T> {
+    scales: Vec<Option<Broadcast<T>>>,
+    shift: Option<Broadcast<T>>,
+}
+
+impl<T: Scalar> Sum<T> {
+    pub(crate) fn new(
+        scales: Vec<Option<Broadcast<T>>>,
+        shift: Option<Broadcast<T>>,
+        operands: &[&[usize]],
+    ) -> Result<Self> {
+        ensure!(scales.len() == operands.len(), Shape, "{} scales for {} operands", scales.len(), operands.len());
+        for shape in operands {
+            ensure!(shape == &operands[0], Shape, "operands of shapes {:?} and {shape:?} cannot be added", operands[0]);
+        }
+        Ok(Sum { scales, shift })
+    }
+
+    /// The factor of each operand; `None` is 1.
+    pub fn scales(&self) -> &[Option<Broadcast<T>>] {
+        &self.scales
+    }
+
+    /// The constant; `None` is 0.
+    pub fn shift(&self) -> Option<&Broadcast<T>> {
+        self.shift.as_ref()
+    }
+
+    pub(crate) fn cast<U: Scalar>(&self) -> Sum<U> {
+        Sum {
+            scales: self.scales.iter().map(|s| s.as_ref().map(Broadcast::cast)).collect(),
+            shift: self.shift.as_ref().map(Broadcast::cast),
+        }
+    }
+
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &[T]> {
+        self.scales.iter().flatten().chain(&self.shift).map(Broadcast::values)
+    }
+
+    pub(crate) fn propagate(&self, operands: &[&[SetId]], sets: &mut Sets) -> Vec<SetId> {
+        (0..operands[0].len()).map(|k| sets.union(operands.iter().map(|o| o[k]))).collect()
+    }
+}
+
+impl<T: Scalar> Linear<T> for Sum<T> {
+    fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], width: usize) {
+        out.fill(T::zero());
+        vectorized(|| {
+            for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+                for (x, scale) in operands.iter().zip(&self.scales) {
+                    match scale {
+                        Some(scale) => add_scaled(out, scale.get(k), x.row(k)),
+                        None => add(out, x.row(k)),
+                    }
+                }
+            }
+        });
+    }
+
+    fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
+        let Some(shift) = &self.shift else { return };
+        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+            let shift = shift.get(k);
+            out.iter_mut().for_each(|o| *o += shift);
+        }
+    }
+
+    fn reverse(&self, operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
+        vectorized(|| {
+            for (k, out) in rows.zip(out.chunks_exact_mut(adjoint.width)) {
+                match &self.scales[operand] {
+                    Some(scale) => add_scaled(out, scale.get(k), adjoint.row(k)),
+                    None => add(out, adjoint.row(k)),
+                }
+            }
+        });
+    }
+}

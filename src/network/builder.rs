@@ -1,0 +1,259 @@
+//! [`NetworkBuilder`]: networks of any shape, layer by layer.
+
+use super::{Layer, LayerId, Network};
+use crate::activation::Activation;
+use crate::error::{Error, ErrorKind, Result, bail, ensure};
+use crate::layer::{Broadcast, Conv, ConvOptions, Dense, Elementwise, FILL, Gather, Kind, Select, Sparse, Sum};
+use ndarray::{Array1, Array2, ArrayD};
+use petgraph::graph::DiGraph;
+use sprs::CsMat;
+use std::collections::HashSet;
+
+/// Units are counted in 32 bits, and a description of a few bytes (a padding, say) must not ask for more
+/// memory than any machine has: this many units in the whole network.
+const MAX_UNITS: usize = 1 << 28;
+
+/// Builds a [`Network`] layer by layer; every call infers the shape and checks its arguments at once.
+///
+/// ```
+/// use colorjet::{Activation, Network};
+/// use ndarray::array;
+///
+/// // A residual connection: y = x + tanh(W x).
+/// let mut b = Network::builder();
+/// let x = b.input("x", &[2])?;
+/// let z = b.dense("z", x, array![[1.0, 2.0], [3.0, 4.0]], None)?;
+/// let a = b.activation("a", z, Activation::Tanh)?;
+/// let y = b.add("y", &[x, a])?;
+/// let net = b.build(&[y])?;
+/// # Ok::<(), colorjet::Error>(())
+/// ```
+///
+/// # Errors
+/// Every method names the layer: [`Shape`](ErrorKind::Shape), [`NonFinite`](ErrorKind::NonFinite),
+/// [`DuplicateName`](ErrorKind::DuplicateName), [`Dangling`](ErrorKind::Dangling) for an operand of another
+/// builder, [`TooLarge`](ErrorKind::TooLarge) beyond 2²⁸ units, and what its own text says.
+#[derive(Clone, Debug, Default)]
+pub struct NetworkBuilder {
+    graph: DiGraph<Layer<f64>, u32>,
+    names: HashSet<String>,
+    units: usize,
+}
+
+impl NetworkBuilder {
+    /// An input of the given shape (`[]` is one number).
+    pub fn input(&mut self, name: &str, shape: &[usize]) -> Result<LayerId> {
+        self.push_any(name, &[], |_| Ok((shape.to_vec(), Kind::Input)))
+    }
+
+    /// `y = W x + b` on the flattened operand; the result has shape `[m]`.
+    pub fn dense(
+        &mut self,
+        name: &str,
+        operand: LayerId,
+        weight: Array2<f64>,
+        bias: impl Into<Option<Array1<f64>>>,
+    ) -> Result<LayerId> {
+        self.push(name, &[operand], |shapes| {
+            let shape = vec![weight.nrows()];
+            Ok((shape, Kind::Dense(Dense::new(weight, bias.into(), shapes[0])?)))
+        })
+    }
+
+    /// `y = A x + b` on the flattened operand; the result has shape `[m]`. Stored entries are the structure.
+    pub fn sparse(
+        &mut self,
+        name: &str,
+        operand: LayerId,
+        matrix: CsMat<f64>,
+        bias: impl Into<Option<Array1<f64>>>,
+    ) -> Result<LayerId> {
+        self.push(name, &[operand], |shapes| {
+            let shape = vec![matrix.rows()];
+            Ok((shape, Kind::Sparse(Sparse::new(matrix, bias.into(), shapes[0])?)))
+        })
+    }
+
+    /// Convolution: `weight` of shape `[out, in / groups, kernel…]`, operand and result `[channels, axes…]`.
+    pub fn conv(
+        &mut self,
+        name: &str,
+        operand: LayerId,
+        weight: ArrayD<f64>,
+        bias: impl Into<Option<Array1<f64>>>,
+        options: &ConvOptions,
+    ) -> Result<LayerId> {
+        self.push(name, &[operand], |shapes| {
+            let shape = weight.shape().to_vec();
+            let bias = bias.into().map(|b| b.to_vec());
+            let conv = Conv::new(weight.iter().copied().collect(), &shape, bias, options, shapes[0])?;
+            Ok((conv.output_shape(), Kind::Conv(conv)))
+        })
+    }
+
+    /// Units of the flattened, concatenated operands moved into a layer of the given shape; `None` is `fill`.
+    ///
+    /// # Errors
+    /// [`OutOfRange`](ErrorKind::OutOfRange) for an index beyond the operands.
+    pub fn gather(
+        &mut self,
+        name: &str,
+        operands: &[LayerId],
+        index: impl IntoIterator<Item = Option<u32>>,
+        shape: &[usize],
+        fill: f64,
+    ) -> Result<LayerId> {
+        let index: Vec<u32> = index.into_iter().map(|i| i.unwrap_or(FILL)).collect();
+        self.push(name, operands, |operands| {
+            let units = operands.iter().map(|s| s.iter().product());
+            ensure!(Some(index.len()) == units_of(shape), Shape, "{} indices for shape {shape:?}", index.len());
+            Ok((shape.to_vec(), Kind::Gather(Gather::new(index, fill, units)?)))
+        })
+    }
+
+    /// `y = Σ x_q`, a residual connection.
+    pub fn add(&mut self, name: &str, operands: &[LayerId]) -> Result<LayerId> {
+        self.weighted_sum(name, operands, &vec![None; operands.len()], None)
+    }
+
+    /// `y = Σ scale_q ⊙ x_q + shift`; scales and shift hold one number, one for each channel (first axis), or
+    /// one for each unit; `None` is 1 and 0.
+    pub fn weighted_sum(
+        &mut self,
+        name: &str,
+        operands: &[LayerId],
+        scales: &[Option<Vec<f64>>],
+        shift: Option<Vec<f64>>,
+    ) -> Result<LayerId> {
+        self.push(name, operands, |shapes| {
+            let shape = shapes[0].to_vec();
+            let spread = |values: &Vec<f64>| Broadcast::over(&shape, values.clone());
+            let scales = scales.iter().map(|s| s.as_ref().map(spread).transpose()).collect::<Result<_>>()?;
+            let shift = shift.as_ref().map(spread).transpose()?;
+            let sum = Sum::new(scales, shift, shapes)?;
+            Ok((shape, Kind::Sum(sum)))
+        })
+    }
+
+    /// `a = σ(z)`, unit by unit.
+    pub fn activation(&mut self, name: &str, operand: LayerId, activation: Activation) -> Result<LayerId> {
+        self.push(name, &[operand], |shapes| {
+            let layer = Elementwise::new(activation, shapes[0])?;
+            Ok((shapes[0].to_vec(), Kind::Elementwise(layer)))
+        })
+    }
+
+    /// `c = a ⊙ b`, unit by unit.
+    pub fn product(&mut self, name: &str, a: LayerId, b: LayerId) -> Result<LayerId> {
+        self.push(name, &[a, b], |shapes| {
+            let [a, b] = [shapes[0], shapes[1]];
+            ensure!(a == b, Shape, "operands of shapes {a:?} and {b:?} cannot be multiplied");
+            Ok((a.to_vec(), Kind::Product))
+        })
+    }
+
+    /// The largest of several units of the concatenated operands; unit `k` chooses among `candidates[k]`, of
+    /// equal ones the first.
+    ///
+    /// # Errors
+    /// [`Empty`](ErrorKind::Empty) for a unit without candidates, [`OutOfRange`](ErrorKind::OutOfRange) for a
+    /// candidate beyond the operands.
+    pub fn max(
+        &mut self,
+        name: &str,
+        operands: &[LayerId],
+        candidates: impl IntoIterator<Item = Vec<u32>>,
+        shape: &[usize],
+    ) -> Result<LayerId> {
+        let (mut ptr, mut index) = (vec![0], Vec::new());
+        for list in candidates {
+            index.extend(list);
+            ptr.push(index.len());
+        }
+        self.push(name, operands, |operands| {
+            let select = Select::new(ptr, index, operands.iter().map(|s| s.iter().product()))?;
+            ensure!(Some(select.units()) == units_of(shape), Shape, "{} lists of candidates for shape {shape:?}", select.units());
+            Ok((shape.to_vec(), Kind::Select(select)))
+        })
+    }
+
+    /// Closes the network with its output layers, in order.
+    ///
+    /// # Errors
+    /// [`Empty`](ErrorKind::Empty) without inputs or outputs, [`Dangling`](ErrorKind::Dangling) if no output
+    /// depends on a layer (inputs may be unused).
+    pub fn build(self, outputs: &[LayerId]) -> Result<Network> {
+        for output in outputs {
+            self.known(*output)?;
+        }
+        Network::from_graph(self.graph, outputs.to_vec())
+    }
+
+    /// The shape of a layer made so far.
+    ///
+    /// # Errors
+    /// [`Dangling`](ErrorKind::Dangling) if the layer is not of this builder.
+    pub fn shape(&self, layer: LayerId) -> Result<&[usize]> {
+        self.known(layer)?;
+        Ok(&self.graph[layer.node()].shape)
+    }
+
+    fn known(&self, layer: LayerId) -> Result<()> {
+        ensure!(layer.index() < self.graph.node_count(), Dangling, "layer number {} is not of this network", layer.index());
+        Ok(())
+    }
+
+    /// A layer that reads at least one other.
+    fn push(
+        &mut self,
+        name: &str,
+        operands: &[LayerId],
+        make: impl FnOnce(&[&[usize]]) -> Result<(Vec<usize>, Kind<f64>)>,
+    ) -> Result<LayerId> {
+        self.push_any(name, operands, |shapes| {
+            ensure!(!shapes.is_empty(), Empty, "the layer has no operand");
+            make(shapes)
+        })
+    }
+
+    /// Checks, infers, and adds a layer; every error gets its name.
+    fn push_any(
+        &mut self,
+        name: &str,
+        operands: &[LayerId],
+        make: impl FnOnce(&[&[usize]]) -> Result<(Vec<usize>, Kind<f64>)>,
+    ) -> Result<LayerId> {
+        let layer = self.checked(name, operands, make).map_err(|e| e.in_layer(name))?;
+        self.names.insert(name.to_owned());
+        self.units += layer.units();
+        let node = self.graph.add_node(layer);
+        for (place, operand) in operands.iter().enumerate() {
+            self.graph.add_edge(operand.node(), node, place as u32);
+        }
+        Ok(LayerId::new(node.index()))
+    }
+
+    fn checked(
+        &self,
+        name: &str,
+        operands: &[LayerId],
+        make: impl FnOnce(&[&[usize]]) -> Result<(Vec<usize>, Kind<f64>)>,
+    ) -> Result<Layer<f64>> {
+        ensure!(!self.names.contains(name), DuplicateName, "there is a layer of this name already");
+        let shapes: Vec<&[usize]> = operands.iter().map(|&o| self.shape(o)).collect::<Result<_>>()?;
+        let (shape, kind) = make(&shapes)?;
+        let Some(units) = units_of(&shape).filter(|u| self.units.saturating_add(*u) <= MAX_UNITS) else {
+            bail!(TooLarge, "shape {shape:?}: the network would have more than {MAX_UNITS} units");
+        };
+        if units == 0 {
+            return Err(Error::new(ErrorKind::Empty, format!("shape {shape:?} has an axis of length zero")));
+        }
+        kind.check_finite()?;
+        Ok(Layer { name: name.to_owned(), shape, kind })
+    }
+}
+
+/// The product of a shape, unless it overflows.
+pub(super) fn units_of(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s))
+}

@@ -1,0 +1,166 @@
+//! The reverse sweep: adjoint lanes from the outputs to the inputs, and their tangents.
+//!
+//! A seed w gives x̄ = Jᵀ w, the gradient of wᵀy. Its tangent along v is ẋ̄ = H v, H the Hessian of wᵀy
+//! (reverse-over-forward). The tangent obeys the same linear rules; a curved layer adds what its slope changes
+//! by: `ż̄ += σ'' ā ż`, and for a product `ǡ += ḃ c̄`.
+
+use crate::forward::Forward;
+use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
+use crate::network::{LayerId, Network};
+use crate::rows::Rows;
+use crate::scalar::Scalar;
+use crate::schedule::Schedule;
+use crate::tape::Pass;
+use std::ops::Range;
+
+/// A reverse sweep, prepared for the structure of a network.
+#[derive(Clone, Debug)]
+pub(crate) struct Reverse {
+    schedule: Schedule,
+}
+
+/// What the tangent of an adjoint needs beside the adjoint's own rules.
+pub(crate) struct Curvature<'a, T> {
+    /// The forward sweep that carried the tangents, and its buffers.
+    pub(crate) forward: &'a Forward,
+    pub(crate) tangents: &'a [Vec<T>],
+    /// The reverse sweep that carried the plain adjoints, its buffers, and the one of its lanes.
+    pub(crate) reverse: &'a Reverse,
+    pub(crate) adjoints: &'a [Vec<T>],
+    pub(crate) adjoint_lanes: Lanes,
+    pub(crate) lane: usize,
+}
+
+impl Reverse {
+    /// `keep` says which blocks are wanted when the sweep is over; the sweep goes no further than these.
+    pub(crate) fn new<T: Scalar>(net: &Network<T>, keep: impl Fn(LayerId) -> bool) -> Self {
+        let mut needed: Vec<bool> = Vec::new();
+        for (id, _) in net.layers() {
+            needed.push(keep(id) || net.operands(id).iter().any(|o| needed[o.index()]));
+        }
+        let mut order: Vec<LayerId> = net.layers().map(|(id, _)| id).collect();
+        order.reverse();
+        let readers = |id: LayerId| net.readers(id).map(|(reader, _)| reader).collect();
+        let size = |id: LayerId| if needed[id.index()] { net.layer(id).units() } else { 0 };
+        Reverse { schedule: Schedule::new(&order, size, readers, keep) }
+    }
+
+    /// Numbers that the buffers hold for each lane.
+    pub(crate) fn size(&self) -> usize {
+        self.schedule.total()
+    }
+
+    /// Carries one block of lanes from the outputs to the inputs; `seeds` are `(layer, unit, lane)` with weight one.
+    pub(crate) fn adjoints<T: Scalar>(
+        &self,
+        pass: Pass<'_, T>,
+        seeds: &[(LayerId, u32, u32)],
+        buffers: &mut Vec<Vec<T>>,
+    ) {
+        let samples = pass.lanes.samples;
+        let width = pass.lanes.len();
+        self.sweep(pass, buffers, None, |id, out| {
+            for &(_, unit, lane) in seeds.iter().filter(|&&(layer, ..)| layer == id) {
+                let at = unit as usize * width + lane as usize * samples;
+                out[at..at + samples].iter_mut().for_each(|o| *o += T::one());
+            }
+        });
+    }
+
+    /// Carries the tangents of one adjoint lane along all lanes of a forward sweep.
+    pub(crate) fn tangents<T: Scalar>(
+        &self,
+        pass: Pass<'_, T>,
+        curvature: &Curvature<'_, T>,
+        buffers: &mut Vec<Vec<T>>,
+    ) {
+        self.sweep(pass, buffers, Some(curvature), |_, _| {});
+    }
+
+    /// The block of a layer after the sweep.
+    pub(crate) fn block<'a, T: Scalar>(
+        &self,
+        net: &Network<T>,
+        buffers: &'a [Vec<T>],
+        id: LayerId,
+        lanes: Lanes,
+    ) -> Rows<'a, T> {
+        let slot = self.schedule.slot(id).expect("the reader of a needed layer is needed");
+        Rows::new(&buffers[slot][..net.layer(id).units() * lanes.len()], lanes.len())
+    }
+
+    fn sweep<T: Scalar>(
+        &self,
+        pass: Pass<'_, T>,
+        buffers: &mut Vec<Vec<T>>,
+        curvature: Option<&Curvature<'_, T>>,
+        start: impl Fn(LayerId, &mut [T]),
+    ) {
+        let Pass { net, lanes, spread, .. } = pass;
+        let width = lanes.len();
+        self.schedule.prepare(buffers, width);
+        for (id, layer) in net.layers().rev() {
+            let Some(slot) = self.schedule.slot(id) else { continue };
+            let mut buffer = std::mem::take(&mut buffers[slot]);
+            let out = &mut buffer[..layer.units() * width];
+            out.fill(T::zero());
+            start(id, out);
+            for (reader, place) in net.readers(id) {
+                let adjoint = self.block(net, buffers, reader, lanes);
+                let chunk = net.layer(reader).kind().chunk_rows(width);
+                spread.rows(out, width, chunk, |rows, out| {
+                    pull(pass, reader, place, rows.clone(), adjoint, out);
+                    if let Some(curvature) = curvature {
+                        curvature.pull(pass, reader, place, rows, out);
+                    }
+                });
+            }
+            buffers[slot] = buffer;
+        }
+    }
+}
+
+/// Adds to the adjoint of an operand what one of its readers sends back.
+fn pull<T: Scalar>(
+    pass: Pass<'_, T>,
+    reader: LayerId,
+    place: usize,
+    rows: Range<usize>,
+    adjoint: Rows<'_, T>,
+    out: &mut [T],
+) {
+    let Pass { net, tape, lanes, .. } = pass;
+    match net.layer(reader).kind() {
+        Kind::Input => {}
+        Kind::Elementwise(_) => Elementwise::reverse(rows, tape.slopes(reader), lanes, adjoint, out),
+        Kind::Product => {
+            let partner = net.operands(reader)[1 - place];
+            product::reverse(rows, tape.values(partner), lanes, adjoint, out);
+        }
+        Kind::Select(select) => select.reverse(place, rows, tape.choice(reader), lanes, adjoint, out),
+        kind => kind.linear().expect("all other kinds are linear").reverse(place, rows, adjoint, out),
+    }
+}
+
+impl<T: Scalar> Curvature<'_, T> {
+    /// Adds to the adjoint's tangent of an operand what the reader's change of slope sends back.
+    fn pull(&self, pass: Pass<'_, T>, reader: LayerId, place: usize, rows: Range<usize>, out: &mut [T]) {
+        let Pass { net, tape, lanes, .. } = pass;
+        let operands = net.operands(reader);
+        let tangent = |id: LayerId| self.forward.block(net, self.tangents, id, lanes);
+        let adjoint = || {
+            let block = self.reverse.block(net, self.adjoints, reader, self.adjoint_lanes);
+            block.lane(self.lane, self.adjoint_lanes.samples)
+        };
+        match net.layer(reader).kind() {
+            Kind::Elementwise(e) if e.activation().is_curved() => {
+                let Slopes { second, .. } = tape.slopes(reader);
+                Elementwise::reverse_curvature(rows, second, lanes, adjoint(), tangent(operands[0]), out);
+            }
+            Kind::Product => {
+                product::reverse_curvature(rows, adjoint(), lanes, tangent(operands[1 - place]), out);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Blocks of lanes: `units × width` numbers, one row for each unit, its lanes side by side.
+
+use crate::scalar::Scalar;
+
+/// A block that is read: row `k` holds the lanes of unit `k`.
+///
+/// A row may hold first-order lanes followed by second-order ones, `[J | S]`. A block without second-order
+/// lanes is then the prefix of one that has them, which is how layers add blocks of different width.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) width: usize,
+}
+
+/// One lane of a block: its samples, unit by unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lane<'a, T> {
+    rows: Rows<'a, T>,
+    start: usize,
+    samples: usize,
+}
+
+impl<'a, T: Scalar> Lane<'a, T> {
+    #[inline(always)]
+    pub(crate) fn row(&self, k: usize) -> &'a [T] {
+        &self.rows.row(k)[self.start..self.start + self.samples]
+    }
+}
+
+impl<'a, T: Scalar> Rows<'a, T> {
+    pub(crate) fn new(data: &'a [T], width: usize) -> Self {
+        debug_assert!(width == 0 || data.len() % width == 0);
+        Rows { data, width }
+    }
+
+    #[inline(always)]
+    pub(crate) fn row(&self, k: usize) -> &'a [T] {
+        &self.data[k * self.width..(k + 1) * self.width]
+    }
+
+    pub(crate) fn lane(self, lane: usize, samples: usize) -> Lane<'a, T> {
+        Lane { rows: self, start: lane * samples, samples }
+    }
+}
+
+/// `out += factor · row` on the lanes that `row` has.
+#[inline(always)]
+pub(crate) fn add_scaled<T: Scalar>(out: &mut [T], factor: T, row: &[T]) {
+    for (o, &r) in out.iter_mut().zip(row) {
+        *o = r.mul_add(factor, *o);
+    }
+}
+
+/// `out += row` on the lanes that `row` has.
+#[inline(always)]
+pub(crate) fn add<T: Scalar>(out: &mut [T], row: &[T]) {
+    for (o, &r) in out.iter_mut().zip(row) {
+        *o += r;
+    }
+}

@@ -1,0 +1,92 @@
+//! The words of a plan: what is wanted ([`Quantity`]) and how it is computed ([`Strategy`]).
+
+use crate::error::{Error, ErrorKind};
+use std::fmt;
+use std::str::FromStr;
+
+/// What is wanted of a network.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Quantity {
+    /// dy_i/dx_j for every output and input: m × n.
+    Jacobian,
+    /// d²y_i/dx_j² for every output and input, the "second-order Jacobian": m × n.
+    HessianDiagonal,
+}
+
+/// How it is computed.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Strategy {
+    /// Jacobian: columns of one color share a tangent lane.
+    Forward,
+    /// Jacobian: rows of one color share an adjoint lane.
+    Reverse,
+    /// Hessian diagonal: second-order Taylor lanes, inputs colored so that those of one color never meet.
+    DoubleForward,
+    /// Hessian diagonal: Hessian-vector products, inputs colored at distance one for each group of outputs.
+    ReverseOverForward,
+    /// Either: one lane for every input, every entry computed; the oracle of all others.
+    Dense,
+}
+
+impl Strategy {
+    /// All of them, the oracle last.
+    pub const ALL: [Strategy; 5] = [
+        Strategy::Forward,
+        Strategy::Reverse,
+        Strategy::DoubleForward,
+        Strategy::ReverseOverForward,
+        Strategy::Dense,
+    ];
+
+    /// Those that compute the quantity.
+    pub fn of(quantity: Quantity) -> impl Iterator<Item = Strategy> {
+        Self::ALL.into_iter().filter(move |s| s.computes(quantity))
+    }
+
+    /// Whether it can compute the quantity.
+    pub fn computes(self, quantity: Quantity) -> bool {
+        match self {
+            Strategy::Forward | Strategy::Reverse => quantity == Quantity::Jacobian,
+            Strategy::DoubleForward | Strategy::ReverseOverForward => quantity == Quantity::HessianDiagonal,
+            Strategy::Dense => true,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Strategy::Forward => "forward",
+            Strategy::Reverse => "reverse",
+            Strategy::DoubleForward => "double-forward",
+            Strategy::ReverseOverForward => "reverse-over-forward",
+            Strategy::Dense => "dense",
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Strategy {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Strategy::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Strategy::ALL.iter().map(|s| s.name()).collect();
+            Error::new(ErrorKind::InvalidParameter, format!("{name:?} is not one of {}", names.join(", ")))
+        })
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Quantity::Jacobian => "Jacobian",
+            Quantity::HessianDiagonal => "Hessian diagonal",
+        })
+    }
+}

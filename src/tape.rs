@@ -1,0 +1,194 @@
+//! The value pass: y for some samples, and what every sweep needs of it: σ', σ'', factors, selections.
+//!
+//! Computed once for each sample and shared by all of its lanes.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::layer::{Kind, Lanes, Slopes};
+use crate::network::{Layer, LayerId, Network};
+use crate::rows::Rows;
+use crate::scalar::{Scalar, first_non_finite};
+use crate::spread::Spread;
+use std::ops::Range;
+
+/// Values of all layers for a block of samples, and the derivatives of the nonlinear ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Tape<T> {
+    samples: usize,
+    values: Vec<Vec<T>>,
+    first: Vec<Vec<T>>,
+    second: Vec<Vec<T>>,
+    choice: Vec<Vec<u32>>,
+}
+
+impl<T> Default for Tape<T> {
+    fn default() -> Self {
+        Tape { samples: 0, values: Vec::new(), first: Vec::new(), second: Vec::new(), choice: Vec::new() }
+    }
+}
+
+/// Numbers that a tape of the network holds for each sample.
+pub(crate) fn tape_size<T: Scalar>(net: &Network<T>) -> usize {
+    let of = |(_, layer): (LayerId, &Layer<T>)| match layer.kind() {
+        Kind::Elementwise(e) => layer.units() * if e.activation().is_curved() { 3 } else { 2 },
+        Kind::Select(_) => layer.units() * 2,
+        _ => layer.units(),
+    };
+    net.layers().map(of).sum()
+}
+
+impl<T: Scalar> Tape<T> {
+    /// Evaluates the network at the rows of `points` (samples × n, row-major) and records derivatives up to `order`.
+    ///
+    /// # Errors
+    /// [`NonFinite`](ErrorKind::NonFinite) if a function is evaluated outside of its domain or overflows.
+    pub(crate) fn record(
+        &mut self,
+        net: &Network<T>,
+        points: &[T],
+        first_sample: usize,
+        order: usize,
+        spread: Spread,
+    ) -> Result<()> {
+        let n = net.inputs();
+        let samples = points.len() / n;
+        self.samples = samples;
+        let layers = net.layers().len();
+        self.values.resize_with(layers, Vec::new);
+        self.first.resize_with(layers, Vec::new);
+        self.second.resize_with(layers, Vec::new);
+        self.choice.resize_with(layers, Vec::new);
+        let mut column = 0;
+        for (id, layer) in net.layers() {
+            let k = id.index();
+            let mut out = std::mem::take(&mut self.values[k]);
+            out.resize(layer.units() * samples, T::zero());
+            let operands = net.operands(id);
+            match layer.kind() {
+                Kind::Input => {
+                    for (unit, row) in out.chunks_exact_mut(samples).enumerate() {
+                        for (b, value) in row.iter_mut().enumerate() {
+                            *value = points[b * n + column + unit];
+                        }
+                    }
+                    column += layer.units();
+                }
+                Kind::Elementwise(e) => {
+                    let curved = e.activation().is_curved() && order > 1;
+                    let (mut first, mut second) = (std::mem::take(&mut self.first[k]), std::mem::take(&mut self.second[k]));
+                    first.resize(if order > 0 { out.len() } else { 0 }, T::zero());
+                    second.resize(if curved { out.len() } else { 0 }, T::zero());
+                    let z = self.values(operands[0]);
+                    let buffers = [&mut out[..], &mut first, &mut second];
+                    pieces(spread, 0..layer.units(), samples, buffers, &|rows, buffers| e.value(rows, z, buffers));
+                    let bad = [&out, &first, &second].into_iter().find_map(|n| first_non_finite(n));
+                    (self.first[k], self.second[k]) = (first, second);
+                    if let Some((at, value)) = bad {
+                        let (unit, sample) = (at / samples, first_sample + at % samples);
+                        let z = self.values(operands[0]).row(unit)[at % samples];
+                        let message = format!(
+                            "{} or a derivative of it is {value} at {z}, in unit {unit} of sample {sample}",
+                            e.activation().name()
+                        );
+                        self.values[k] = out;
+                        return Err(Error::new(ErrorKind::NonFinite, message).in_layer(layer.name()));
+                    }
+                }
+                Kind::Product => {
+                    let [a, b] = [self.values(operands[0]), self.values(operands[1])];
+                    out.iter_mut().zip(a.data.iter().zip(b.data)).for_each(|(o, (&a, &b))| *o = a * b);
+                }
+                Kind::Select(select) => {
+                    let mut choice = std::mem::take(&mut self.choice[k]);
+                    choice.resize(out.len(), 0);
+                    let units = 0..layer.units();
+                    let get = |q: usize| self.values(operands[q]);
+                    with_rows(operands.len(), get, |x| select.value(units, x, &mut out, &mut choice, samples));
+                    self.choice[k] = choice;
+                }
+                kind => {
+                    let linear = kind.linear().expect("all other kinds are linear");
+                    let get = |q: usize| self.values(operands[q]);
+                    with_rows(operands.len(), get, |operands| {
+                        spread.rows(&mut out, samples, kind.chunk_rows(samples), |rows, out| {
+                            linear.forward(rows.clone(), operands, out, samples);
+                            linear.add_constant(rows, out, samples);
+                        });
+                    });
+                }
+            }
+            self.values[k] = out;
+        }
+        Ok(())
+    }
+
+    /// Samples recorded.
+    pub(crate) fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Values of a layer, units × samples.
+    pub(crate) fn values(&self, layer: LayerId) -> Rows<'_, T> {
+        Rows::new(&self.values[layer.index()], self.samples)
+    }
+
+    /// σ' and σ'' of an elementwise layer.
+    pub(crate) fn slopes(&self, layer: LayerId) -> Slopes<'_, T> {
+        let rows = |numbers: &'_ Vec<T>| if numbers.is_empty() { 0 } else { self.samples };
+        let (first, second) = (&self.first[layer.index()], &self.second[layer.index()]);
+        Slopes { first: Rows { data: first, width: rows(first) }, second: Rows { data: second, width: rows(second) } }
+    }
+
+    /// The selected candidates of a max layer, units × samples.
+    pub(crate) fn choice(&self, layer: LayerId) -> &[u32] {
+        &self.choice[layer.index()]
+    }
+}
+
+/// What every sweep works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass<'a, T> {
+    pub(crate) net: &'a Network<T>,
+    pub(crate) tape: &'a Tape<T>,
+    pub(crate) lanes: Lanes,
+    pub(crate) spread: Spread,
+}
+
+/// Calls `f` with a list of `count` blocks; lists of up to four live on the stack.
+pub(crate) fn with_rows<'a, T: Scalar, R>(
+    count: usize,
+    get: impl Fn(usize) -> Rows<'a, T>,
+    f: impl FnOnce(&[Rows<'a, T>]) -> R,
+) -> R {
+    if count <= 4 {
+        let mut rows = [Rows { data: &[], width: 0 }; 4];
+        (0..count).for_each(|q| rows[q] = get(q));
+        f(&rows[..count])
+    } else {
+        f(&(0..count).map(get).collect::<Vec<_>>())
+    }
+}
+
+/// Pieces of three buffers at once, split in halves; the derivative buffers may be empty.
+fn pieces<T: Scalar>(
+    spread: Spread,
+    rows: Range<usize>,
+    width: usize,
+    [out, first, second]: [&mut [T]; 3],
+    f: &(impl Fn(Range<usize>, [&mut [T]; 3]) + Sync),
+) {
+    const PIECE: usize = 1 << 14;
+    if spread == Spread::Here || rows.len() < 2 || out.len() <= PIECE {
+        return f(rows, [out, first, second]);
+    }
+    let half = rows.len() / 2;
+    let split = |buffer: &[T]| if buffer.is_empty() { 0 } else { half * width };
+    let (first_at, second_at) = (split(first), split(second));
+    let (out, out_rest) = out.split_at_mut(half * width);
+    let (first, first_rest) = first.split_at_mut(first_at);
+    let (second, second_rest) = second.split_at_mut(second_at);
+    let (head, tail) = (rows.start..rows.start + half, rows.start + half..rows.end);
+    rayon::join(
+        || pieces(spread, head, width, [out, first, second], f),
+        || pieces(spread, tail, width, [out_rest, first_rest, second_rest], f),
+    );
+}
