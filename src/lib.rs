@@ -7,6 +7,7 @@ mod cost;
 mod dual;
 mod error;
 mod exec;
+mod format;
 mod forward;
 mod layer;
 mod memory;

@@ -98,7 +98,7 @@ impl Activation {
     }
 }
 
-/// Small powers by multiplication, the others by the standard library.
+/// Frequent powers by faster rules, the others by the standard library.
 fn visit_power<V: Visitor>(p: f64, visitor: V) -> V::Output {
     match p {
         0.0 => visitor.rule(Monomial::<0>),
@@ -106,6 +106,7 @@ fn visit_power<V: Visitor>(p: f64, visitor: V) -> V::Output {
         2.0 => visitor.rule(Monomial::<2>),
         3.0 => visitor.rule(Monomial::<3>),
         4.0 => visitor.rule(Monomial::<4>),
+        0.5 => visitor.rule(Sqrt),
         -1.0 => visitor.rule(Reciprocal),
         _ => visitor.rule(Power { exponent: p }),
     }
@@ -144,6 +145,36 @@ fn at<T: Scalar, R: Real, F: Rule>(rule: F, z: T) -> [T; 3] {
     )
 }
 
+// The sweeps take the rule by value: read through a reference inside the loop, its parameters would have
+// to be loaded, and converted, again for every element, and the loops would not be vectorized.
+
+#[inline(always)]
+fn value_sweep<T: Scalar, R: Real, F: Rule>(rule: F, z: &[T], value: &mut [T]) {
+    for (&z, v) in z.iter().zip(value) {
+        [*v, _, _] = at::<T, R, F>(rule, z);
+    }
+}
+
+#[inline(always)]
+fn first_sweep<T: Scalar, R: Real, F: Rule>(rule: F, z: &[T], value: &mut [T], slope: &mut [T]) {
+    for ((&z, v), s) in z.iter().zip(value).zip(slope) {
+        [*v, *s, _] = at::<T, R, F>(rule, z);
+    }
+}
+
+#[inline(always)]
+fn second_sweep<T: Scalar, R: Real, F: Rule>(
+    rule: F,
+    z: &[T],
+    value: &mut [T],
+    slope: &mut [T],
+    curve: &mut [T],
+) {
+    for (((&z, v), s), c) in z.iter().zip(value).zip(slope).zip(curve) {
+        [*v, *s, *c] = at::<T, R, F>(rule, z);
+    }
+}
+
 #[inline(always)]
 fn is_far<T: Scalar, F: Rule>(z: T) -> bool {
     z.to_f64().abs() > F::REACH
@@ -173,11 +204,7 @@ impl<T: Scalar> Visitor for Value<'_, T> {
 
     fn rule<F: Rule>(self, rule: F) {
         let Value(z, value) = self;
-        in_precision_of!(T, R => {
-            for (&z, v) in z.iter().zip(&mut *value) {
-                [*v, _, _] = at::<T, R, F>(rule, z);
-            }
-        });
+        in_precision_of!(T, R => value_sweep::<T, R, F>(rule, z, value));
         if F::REACH < f64::INFINITY {
             for (&z, v) in z.iter().zip(value).filter(|(z, _)| is_far::<T, F>(**z)) {
                 [*v, _, _] = far(rule, z);
@@ -197,11 +224,7 @@ impl<T: Scalar> Visitor for First<'_, T> {
 
     fn rule<F: Rule>(self, rule: F) {
         let First(z, value, slope) = self;
-        in_precision_of!(T, R => {
-            for ((&z, v), s) in z.iter().zip(&mut *value).zip(&mut *slope) {
-                [*v, *s, _] = at::<T, R, F>(rule, z);
-            }
-        });
+        in_precision_of!(T, R => first_sweep::<T, R, F>(rule, z, value, slope));
         if F::REACH < f64::INFINITY {
             for ((&z, v), s) in z.iter().zip(value).zip(slope) {
                 if is_far::<T, F>(z) {
@@ -223,11 +246,7 @@ impl<T: Scalar> Visitor for Second<'_, T> {
 
     fn rule<F: Rule>(self, rule: F) {
         let Second(z, value, slope, curve) = self;
-        in_precision_of!(T, R => {
-            for (((&z, v), s), c) in z.iter().zip(&mut *value).zip(&mut *slope).zip(&mut *curve) {
-                [*v, *s, *c] = at::<T, R, F>(rule, z);
-            }
-        });
+        in_precision_of!(T, R => second_sweep::<T, R, F>(rule, z, value, slope, curve));
         if F::REACH < f64::INFINITY {
             for (((&z, v), s), c) in z.iter().zip(value).zip(slope).zip(curve) {
                 if is_far::<T, F>(z) {

@@ -14,8 +14,8 @@
 //! vertex in conflict with it has. What the algorithms claim, [`check_distance1`] and
 //! [`check_partial_distance2`] verify from the definitions alone.
 //!
-//! From the bottom up: `order` and `dynamic` arrange the vertices, `conflicts` enumerates who is in conflict with
-//! whom, `first_fit` finds the smallest free color, `distance1` and `distance2` put them together.
+//! From the bottom up: `conflicts` enumerates who is in conflict with whom, `dynamic` and `order` arrange the
+//! vertices, `first_fit` finds the smallest free color, `distance1` and `distance2` put them together.
 
 mod check;
 mod conflicts;

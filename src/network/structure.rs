@@ -31,7 +31,7 @@ impl Structure {
                 Kind::Input => inputs += layer.units(),
                 Kind::Dense(_) | Kind::Product | Kind::Sum(_) => {}
                 Kind::Sparse(l) => {
-                    l.matrix().indptr().into_raw_storage().iter().for_each(|&p| hash.number(p));
+                    hash.list(&l.matrix().indptr().to_proper());
                     hash.list(l.matrix().indices());
                 }
                 Kind::Conv(l) => {

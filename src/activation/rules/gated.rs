@@ -4,8 +4,8 @@
 //! |z| = 10^3, so there `z` is clamped in the polynomial, which keeps ∞ · 0 away.
 
 use super::Rule;
-use super::saturating::{logistic, normal_tail};
-use crate::activation::elementary::exp_and_expm1;
+use super::saturating::logistic;
+use crate::activation::elementary::{exp_and_expm1, exp_of_half_square, scaled_tail};
 use crate::activation::real::Real;
 
 /// `z s(z)`; σ' = s(z) (1 + z s(-z)), σ'' = s(z) s(-z) (2 - z tanh(z/2)).
@@ -25,23 +25,25 @@ impl Rule for Silu {
 
 /// `z Φ(z)`; σ' = Φ + z φ, σ'' = φ (2 - z²).
 ///
-/// For `z < 0`, σ' = φ(w) (Φ(-w)/φ(w) - w) with `w = |z|`: no tail is taken from 1.
+/// With `w = |z|`, `u = e^(-w²/2)` and `h = scaled_tail(w)`: Φ(-w) = ½ u h, φ = u / √(2π), and for
+/// `z < 0` σ' = u (½ h - w / √(2π)); no tail is taken from 1.
 #[derive(Clone, Copy)]
 pub(in crate::activation) struct Gelu;
 
 impl Rule for Gelu {
     #[inline(always)]
     fn at<R: Real>(self, z: R) -> [R; 3] {
+        const INVERSE_SQRT_2_PI: f64 = 0.3989422804014327;
         let z = z.wide();
         let above = z.at_least(-40.0); // Φ(-40) < 10^-349
         let w = above.abs().at_most(40.0);
-        let [ratio, density] = normal_tail(w);
-        let tail = density * ratio;
-        let left = density * (ratio - w);
+        let (u, half) = (exp_of_half_square(w), 0.5 * scaled_tail(w));
+        let tail = u * half;
+        let left = u * (-w).mul_add(INVERSE_SQRT_2_PI, half);
         let positive = z > 0.0;
         let gate = if positive { 1.0 - tail } else { tail };
         let first = if positive { 1.0 - left } else { left };
-        let second = density * (-w).mul_add(w, 2.0);
+        let second = u * INVERSE_SQRT_2_PI * (-w).mul_add(w, 2.0);
         [R::of(above * gate), R::of(first), R::of(second)]
     }
 }

@@ -70,7 +70,8 @@ impl Rule for Elu {
     fn at<R: Real>(self, z: R) -> [R; 3] {
         let (zero, scale, factor) = (R::of(0.0), R::of(self.scale), R::of(self.factor));
         let positive = z > zero;
-        let [e, m] = exp_and_expm1(z.at_most(zero));
+        // On the right, where the result is not read, -|z| keeps it from overflowing.
+        let [e, m] = exp_and_expm1(-z.abs());
         [
             if positive { scale * z } else { factor * m },
             if positive { scale } else { factor * e },
@@ -90,9 +91,18 @@ impl Rule for Celu {
     fn at<R: Real>(self, z: R) -> [R; 3] {
         let (zero, one, alpha) = (R::of(0.0), R::of(1.0), R::of(self.alpha));
         let positive = z > zero;
-        let [e, m] = exp_and_expm1(z.at_most(zero) / alpha);
-        // Only a negative alpha makes e large; e - 1 = e there, and the formula of m has ∞ - ∞.
-        let m = if e > R::of(1e20) { e } else { m };
+        // x = z / alpha and its rounding error, which matters where x is large: e^x (1 + rest).
+        let left = -z.abs().at_most(R::of(1e3) * alpha.abs());
+        let x = left / alpha;
+        let rest = (-x).mul_add(alpha, left) * (one / alpha);
+        let [e, m] = exp_and_expm1(x);
+        // Only a negative alpha makes e large; then e - 1 = e, and the formulas have ∞ - ∞ and 0 · ∞.
+        let huge = e > R::of(1e20);
+        let (e, m) = if huge {
+            (e, e)
+        } else {
+            (rest.mul_add(e, e), rest.mul_add(e, m))
+        };
         [
             if positive { z } else { alpha * m },
             if positive { one } else { e },

@@ -1,9 +1,7 @@
 //! Functions of one exponential of `-|z|`: every tail keeps its relative accuracy.
 
 use super::Rule;
-use crate::activation::elementary::{
-    erf_near_zero, exp, exp_and_expm1, exp_of_half_square, ln_1p_unit, scaled_tail,
-};
+use crate::activation::elementary::{erf_near_zero, exp, exp_and_expm1, ln_1p_unit, scaled_tail};
 use crate::activation::real::Real;
 use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
 
@@ -79,15 +77,4 @@ impl Rule for Erf {
         let value = if x < 1.0 { erf_near_zero(z) } else { far };
         [R::of(value), R::of(first), R::of(-2.0 * z * first)]
     }
-}
-
-/// `Φ(-w)/φ(w)` and `φ(w)`, the normal tail and density, for `0 ≤ w ≤ 40`.
-#[inline(always)]
-pub(super) fn normal_tail(w: f64) -> [f64; 2] {
-    const INVERSE_SQRT_2_PI: f64 = 0.3989422804014327;
-    const SQRT_HALF_PI: f64 = 1.2533141373155003;
-    [
-        SQRT_HALF_PI * scaled_tail(w),
-        INVERSE_SQRT_2_PI * exp_of_half_square(w),
-    ]
 }
