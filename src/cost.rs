@@ -51,7 +51,9 @@ impl AddAssign for Passes {
 impl fmt::Display for Passes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        let side = |sweeps, lanes, way: &str| format!("{} in {}", count(lanes, &format!("{way} lane")), count(sweeps, "sweep"));
+        let side = |sweeps, lanes, way: &str| {
+            format!("{} in {}", count(lanes, &format!("{way} lane")), count(sweeps, "sweep"))
+        };
         let forward = side(self.forward_sweeps, self.forward_lanes, "forward");
         let reverse = side(self.reverse_sweeps, self.reverse_lanes, "reverse");
         match (self.forward_sweeps, self.reverse_sweeps) {

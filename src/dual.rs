@@ -28,29 +28,17 @@ pub struct Jet2 {
 impl Jet2 {
     /// A number that does not depend on the variable.
     pub const fn constant(value: f64) -> Self {
-        Jet2 {
-            value,
-            first: 0.0,
-            second: 0.0,
-        }
+        Jet2 { value, first: 0.0, second: 0.0 }
     }
 
     /// The variable itself.
     pub const fn variable(value: f64) -> Self {
-        Jet2 {
-            value,
-            first: 1.0,
-            second: 0.0,
-        }
+        Jet2 { value, first: 1.0, second: 0.0 }
     }
 
     /// Applies a function whose value and derivatives at `self.value` are given.
     pub fn chain(self, value: f64, first: f64, second: f64) -> Self {
-        Jet2 {
-            value,
-            first: first * self.first,
-            second: second * self.first * self.first + first * self.second,
-        }
+        Jet2 { value, first: first * self.first, second: second * self.first * self.first + first * self.second }
     }
 
     /// `e^x`.
@@ -125,11 +113,7 @@ impl Jet2 {
         let x = self.value;
         // A factor 0 wins over x^negative at x = 0.
         let term = |factor: f64, power: f64| {
-            if factor == 0.0 {
-                0.0
-            } else {
-                factor * x.powf(power)
-            }
+            if factor == 0.0 { 0.0 } else { factor * x.powf(power) }
         };
         self.chain(x.powf(p), term(p, p - 1.0), term(p * (p - 1.0), p - 2.0))
     }
@@ -164,11 +148,7 @@ impl Jet2 {
     /// Inverse cosine.
     pub fn acos(self) -> Self {
         let asin = self.asin();
-        Jet2 {
-            value: self.value.acos(),
-            first: -asin.first,
-            second: -asin.second,
-        }
+        Jet2 { value: self.value.acos(), first: -asin.first, second: -asin.second }
     }
 
     /// Inverse tangent.
@@ -229,30 +209,18 @@ impl Jet2 {
 
     /// `|x|`; at 0 the derivative is 0.
     pub fn abs(self) -> Self {
-        let sign = if self.value == 0.0 {
-            0.0
-        } else {
-            self.value.signum()
-        };
+        let sign = if self.value == 0.0 { 0.0 } else { self.value.signum() };
         self.chain(self.value.abs(), sign, 0.0)
     }
 
     /// The larger of the two; `self` if they are equal.
     pub fn max(self, other: Self) -> Self {
-        if other.value > self.value {
-            other
-        } else {
-            self
-        }
+        if other.value > self.value { other } else { self }
     }
 
     /// The smaller of the two; `self` if they are equal.
     pub fn min(self, other: Self) -> Self {
-        if other.value < self.value {
-            other
-        } else {
-            self
-        }
+        if other.value < self.value { other } else { self }
     }
 }
 
@@ -260,11 +228,7 @@ impl Jet2 {
 fn logistic(x: f64) -> [f64; 2] {
     let e = (-x.abs()).exp();
     let [large, small] = [1.0 / (1.0 + e), e / (1.0 + e)];
-    if x > 0.0 {
-        [large, small]
-    } else {
-        [small, large]
-    }
+    if x > 0.0 { [large, small] } else { [small, large] }
 }
 
 impl From<f64> for Jet2 {
@@ -276,22 +240,14 @@ impl From<f64> for Jet2 {
 impl Neg for Jet2 {
     type Output = Jet2;
     fn neg(self) -> Jet2 {
-        Jet2 {
-            value: -self.value,
-            first: -self.first,
-            second: -self.second,
-        }
+        Jet2 { value: -self.value, first: -self.first, second: -self.second }
     }
 }
 
 impl Add for Jet2 {
     type Output = Jet2;
     fn add(self, b: Jet2) -> Jet2 {
-        Jet2 {
-            value: self.value + b.value,
-            first: self.first + b.first,
-            second: self.second + b.second,
-        }
+        Jet2 { value: self.value + b.value, first: self.first + b.first, second: self.second + b.second }
     }
 }
 
@@ -321,11 +277,7 @@ impl Div for Jet2 {
         let value = self.value / b.value;
         let first = (self.first - value * b.first) / b.value;
         let second = (self.second - 2.0 * first * b.first - value * b.second) / b.value;
-        Jet2 {
-            value,
-            first,
-            second,
-        }
+        Jet2 { value, first, second }
     }
 }
 

@@ -238,19 +238,15 @@ impl Plan {
         }
         let n = self.inputs;
         ensure!(!points.is_empty(), Empty, "there is no point");
-        ensure!(
-            points.len() % n == 0,
-            Shape,
-            "x has {} numbers, but the network has {n} inputs",
-            points.len()
-        );
+        ensure!(points.len() % n == 0, Shape, "x has {} numbers, but the network has {n} inputs", points.len());
         if let Some((at, value)) = first_non_finite(points) {
             bail!(NonFinite, "x[{}] is {value}, in sample {}", at % n, at / n);
         }
         let count = points.len() / n;
         let per_point = [self.outputs, nnz(&self.jacobian), nnz(&self.diagonal)];
         let buffers = [outputs.value, outputs.jacobian, outputs.hessian_diagonal];
-        for ((buffer, per_point), what) in buffers.iter().zip(per_point).zip(["value", "jacobian", "hessian_diagonal"]) {
+        for ((buffer, per_point), what) in buffers.iter().zip(per_point).zip(["value", "jacobian", "hessian_diagonal"])
+        {
             ensure!(
                 buffer.is_empty() || buffer.len() == count * per_point,
                 Shape,
@@ -260,7 +256,8 @@ impl Plan {
         }
         let lanes = self.passes().lanes() as u64;
         let work = self.operations.saturating_mul(1 + 2 * lanes).saturating_mul(count as u64);
-        let spread = if work > WORTH_THREADS && rayon::current_num_threads() > 1 { Spread::Threads } else { Spread::Here };
+        let spread =
+            if work > WORTH_THREADS && rayon::current_num_threads() > 1 { Spread::Threads } else { Spread::Here };
         let run = Run { plan: self, net, points, workspace, spread };
         run.samples(0..count, buffers)
     }
@@ -312,7 +309,13 @@ impl<T: Scalar> Run<'_, T> {
         low.and(high)
     }
 
-    fn block(&self, range: Range<usize>, buffers: Buffers<'_, T>, space: &mut PointSpace<T>, spread: Spread) -> Result<()> {
+    fn block(
+        &self,
+        range: Range<usize>,
+        buffers: Buffers<'_, T>,
+        space: &mut PointSpace<T>,
+        spread: Spread,
+    ) -> Result<()> {
         let (plan, net) = (self.plan, self.net);
         let (n, samples) = (plan.inputs, range.len());
         let order = if plan.quantity == Quantity::Jacobian { 1 } else { 2 };

@@ -1,6 +1,7 @@
 //! Exact derivatives of networks with respect to their inputs.
 
 mod activation;
+mod calls;
 pub mod coloring;
 mod compress;
 mod cost;
@@ -26,17 +27,14 @@ mod strategy;
 mod tape;
 
 pub use activation::{Activation, Custom};
+pub use calls::{hessian_diagonal, jacobian};
 pub use coloring::Order;
 pub use cost::Passes;
 pub use dual::Jet2;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::{BatchDerivatives, Derivatives, Outputs, Workspace};
-pub use layer::{
-    Broadcast, Conv, ConvOptions, Dense, Elementwise, Gather, Kind, Select, Sparse, Sum, Window,
-};
-pub use network::{
-    Chain, Component, Connectivity, Layer, LayerId, Network, NetworkBuilder, PadMode, Pool, Structure,
-};
+pub use layer::{Broadcast, Conv, ConvOptions, Dense, Elementwise, Gather, Kind, Select, Sparse, Sum, Window};
+pub use network::{Chain, Component, Connectivity, Layer, LayerId, Network, NetworkBuilder, PadMode, Pool, Structure};
 pub use pattern::Pattern;
 pub use plan::{Plan, PlanOptions};
 pub use scalar::Scalar;

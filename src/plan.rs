@@ -139,9 +139,14 @@ impl Plan {
         let max_bytes = max_bytes.unwrap_or_else(memory::available_bytes);
         let (n, m) = (net.inputs(), net.outputs());
         let sparsity = Sparsity::within(net, max_bytes)?;
-        let planner = Planner { net, sparsity: &sparsity, order, with_jacobian, max_bytes, width: &|lanes| {
-            lane_block.unwrap_or_else(|| lane_width(lanes, net.operations())).min(lanes).max(1)
-        } };
+        let planner = Planner {
+            net,
+            sparsity: &sparsity,
+            order,
+            with_jacobian,
+            max_bytes,
+            width: &|lanes| lane_block.unwrap_or_else(|| lane_width(lanes, net.operations())).min(lanes).max(1),
+        };
         let made = match (quantity, strategy) {
             (_, Some(Strategy::Dense)) => planner.dense(quantity)?,
             (Quantity::Jacobian, strategy) => planner.jacobian(strategy)?,
@@ -370,8 +375,7 @@ impl<T: Scalar> Planner<'_, T> {
             Groups::new(self.net, self.sparsity, of_output, self.order)
         };
         let reverse_over_forward = |groups: &Groups, reason| {
-            let (program, read, read_jacobian) =
-                groups.program(self.net, &diagonal, jacobian.as_ref(), self.width);
+            let (program, read, read_jacobian) = groups.program(self.net, &diagonal, jacobian.as_ref(), self.width);
             let target = |(pattern, readout): (&Pattern, _)| Target { pattern: pattern.clone(), readout };
             Made {
                 strategy: Strategy::ReverseOverForward,

@@ -171,9 +171,9 @@ fn coalesce(runs: &mut Vec<Run>) {
 /// A multiplicative hash; the sets come from structure, and a collision costs time, never correctness.
 fn hash(runs: &[Run]) -> u64 {
     let word = |(start, end): Run| (u64::from(start) << 32) | u64::from(end);
-    let mixed = runs.iter().fold(runs.len() as u64, |h, &run| {
-        (h.rotate_left(5) ^ word(run)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    });
+    let mixed = runs
+        .iter()
+        .fold(runs.len() as u64, |h, &run| (h.rotate_left(5) ^ word(run)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed ^ (mixed >> 29)
 }
 

@@ -32,13 +32,8 @@ pub enum Strategy {
 
 impl Strategy {
     /// All of them, the oracle last.
-    pub const ALL: [Strategy; 5] = [
-        Strategy::Forward,
-        Strategy::Reverse,
-        Strategy::DoubleForward,
-        Strategy::ReverseOverForward,
-        Strategy::Dense,
-    ];
+    pub const ALL: [Strategy; 5] =
+        [Strategy::Forward, Strategy::Reverse, Strategy::DoubleForward, Strategy::ReverseOverForward, Strategy::Dense];
 
     /// Those that compute the quantity.
     pub fn of(quantity: Quantity) -> impl Iterator<Item = Strategy> {

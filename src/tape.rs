@@ -74,7 +74,8 @@ impl<T: Scalar> Tape<T> {
                 }
                 Kind::Elementwise(e) => {
                     let curved = e.activation().is_curved() && order > 1;
-                    let (mut first, mut second) = (std::mem::take(&mut self.first[k]), std::mem::take(&mut self.second[k]));
+                    let (mut first, mut second) =
+                        (std::mem::take(&mut self.first[k]), std::mem::take(&mut self.second[k]));
                     first.resize(if order > 0 { out.len() } else { 0 }, T::zero());
                     second.resize(if curved { out.len() } else { 0 }, T::zero());
                     let z = self.values(operands[0]);

@@ -44,9 +44,7 @@ fn all() -> Vec<Activation> {
 fn by_name(name: &str, parameter: f64) -> Activation {
     match name {
         "leaky_relu" => LeakyRelu { alpha: parameter },
-        "prelu" => Prelu {
-            slope: vec![parameter],
-        },
+        "prelu" => Prelu { slope: vec![parameter] },
         "elu" => Elu { alpha: parameter },
         "celu" => Celu { alpha: parameter },
         "powi" => Powi(parameter as i32),
@@ -59,12 +57,7 @@ fn assert_close(got: [f64; 3], want: [f64; 3], relative: f64, smallest: f64, pla
     for k in 0..3 {
         let error = (got[k] - want[k]).abs();
         let bound = relative * want[k].abs() + smallest;
-        assert!(
-            error <= bound,
-            "{place}, derivative {k}: {:e} should be {:e}",
-            got[k],
-            want[k]
-        );
+        assert!(error <= bound, "{place}, derivative {k}: {:e} should be {:e}", got[k], want[k]);
     }
 }
 
@@ -73,11 +66,7 @@ fn values_and_derivatives_are_those_of_mpmath() {
     let mut names = Vec::new();
     for line in include_str!("golden_activation.csv").lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
-        let parameter = if cells[1].is_empty() {
-            0.0
-        } else {
-            cells[1].parse().unwrap()
-        };
+        let parameter = if cells[1].is_empty() { 0.0 } else { cells[1].parse().unwrap() };
         let [z, a, b, c] = [2, 3, 4, 5].map(|k| cells[k].parse::<f64>().unwrap());
         let want = [a, b, c];
         let activation = by_name(cells[0], parameter);
@@ -143,13 +132,7 @@ fn dual_numbers_agree() {
             };
             let want = [jet.value, jet.first, jet.second];
             if want.iter().all(|v| v.is_finite()) {
-                assert_close(
-                    activation.eval(z),
-                    want,
-                    1e-11,
-                    1e-13,
-                    &format!("{activation:?} at {z}"),
-                );
+                assert_close(activation.eval(z), want, 1e-11, 1e-13, &format!("{activation:?} at {z}"));
             }
         }
     }
@@ -158,19 +141,9 @@ fn dual_numbers_agree() {
 #[test]
 fn dual_numbers_obey_identities() {
     let same = |a: Jet2, b: Jet2, text: &str| {
-        assert_close(
-            [a.value, a.first, a.second],
-            [b.value, b.first, b.second],
-            1e-13,
-            1e-13,
-            text,
-        );
+        assert_close([a.value, a.first, a.second], [b.value, b.first, b.second], 1e-13, 1e-13, text);
     };
-    for x in [0.1, 0.4, 0.9].map(|x| Jet2 {
-        value: x,
-        first: 0.7,
-        second: -1.3,
-    }) {
+    for x in [0.1, 0.4, 0.9].map(|x| Jet2 { value: x, first: 0.7, second: -1.3 }) {
         same(x.tan(), x.sin() / x.cos(), "tan");
         same(x.tanh(), x.sinh() / x.cosh(), "tanh");
         same(x.tan().atan(), x, "atan");
@@ -189,11 +162,7 @@ fn dual_numbers_obey_identities() {
         same((x - 2.0).abs(), 2.0 - x, "abs");
     }
     let (a, b) = (Jet2::variable(1.0), Jet2::constant(1.0));
-    assert_eq!(
-        (a.max(b), b.max(a), a.min(b)),
-        (a, b, a),
-        "the first wins a tie"
-    );
+    assert_eq!((a.max(b), b.max(a), a.min(b)), (a, b, a), "the first wins a tie");
     assert_eq!(Jet2::variable(0.0).powi(1), Jet2::variable(0.0));
 }
 
@@ -208,21 +177,12 @@ fn custom_functions_agree_with_the_built_in() {
     );
     let jet = Custom::from_jet("swish", |z| z * z.sigmoid());
     for custom in [Custom(closures.clone()), Custom(jet.clone())] {
-        assert_eq!(
-            (custom.name(), custom.is_curved(), custom.is_affine()),
-            ("swish", true, false)
-        );
+        assert_eq!((custom.name(), custom.is_curved(), custom.is_affine()), ("swish", true, false));
         let z: Vec<f64> = (-30..30).map(|k| 0.21 * f64::from(k)).collect();
         let (got, want) = (slices(&custom, &z), slices(&Silu, &z));
         for k in 0..z.len() {
             let at = |v: &[Vec<f64>; 3]| [v[0][k], v[1][k], v[2][k]];
-            assert_close(
-                at(&got),
-                at(&want),
-                1e-13,
-                1e-14,
-                &format!("{custom:?} at {}", z[k]),
-            );
+            assert_close(at(&got), at(&want), 1e-13, 1e-14, &format!("{custom:?} at {}", z[k]));
         }
     }
     assert_eq!(format!("{closures:?}"), "Custom(\"swish\")");
@@ -240,11 +200,7 @@ fn slices<T: Scalar>(activation: &Activation, z: &[T]) -> [Vec<T>; 3] {
     activation.eval_slice_second(z, &mut a, &mut b, &mut c);
     activation.eval_slice_first(z, &mut a1, &mut b1);
     activation.eval_slice(z, &mut a0);
-    assert_eq!(
-        (bits(&a), bits(&b)),
-        (bits(&a1), bits(&b1)),
-        "{activation:?}: first"
-    );
+    assert_eq!((bits(&a), bits(&b)), (bits(&a1), bits(&b1)), "{activation:?}: first");
     assert_eq!(bits(&a), bits(&a0), "{activation:?}: value");
     [a, b, c]
 }

@@ -53,10 +53,7 @@ fn kinks_follow_the_documented_convention() {
         assert_eq!(Celu { alpha: 2.0 }.eval(zero), [0.0, 1.0, 0.5]);
         assert_eq!(Softsign.eval(zero), [0.0, 1.0, 0.0]);
         let [_, slope, curve] = Selu.eval(zero);
-        assert_eq!(
-            (slope, curve),
-            (1.0507009873554805 * 1.6732632423543772, slope)
-        );
+        assert_eq!((slope, curve), (1.0507009873554805 * 1.6732632423543772, slope));
     }
 }
 
@@ -76,19 +73,11 @@ fn bits_do_not_depend_on_the_place<T: Scalar>() {
     };
     for activation in all() {
         let alone: Vec<[T; 3]> = points.iter().map(|&z| activation.eval(z)).collect();
-        for (start, length) in (0..40)
-            .map(|k| (k % 11, k))
-            .chain([(0, 80), (3, 77), (5, 0)])
-        {
+        for (start, length) in (0..40).map(|k| (k % 11, k)).chain([(0, 80), (3, 77), (5, 0)]) {
             let [a, b, c] = slices(&activation, &points[start..start + length]);
             for k in 0..length {
                 let together = [a[k], b[k], c[k]].map(bits);
-                assert_eq!(
-                    together,
-                    alone[start + k].map(bits),
-                    "{activation:?} at {}",
-                    points[start + k]
-                );
+                assert_eq!(together, alone[start + k].map(bits), "{activation:?} at {}", points[start + k]);
             }
         }
     }
@@ -112,29 +101,18 @@ fn bits_do_not_depend_on_the_place_in_single_precision() {
 
 /// Functions that are finite, with both derivatives, at every finite number.
 fn is_tame(activation: &Activation) -> bool {
-    !matches!(
-        activation,
-        Exp | Log | Sqrt | Square | Powi(_) | Powf(_) | Reciprocal
-    )
+    !matches!(activation, Exp | Log | Sqrt | Square | Powi(_) | Powf(_) | Reciprocal)
 }
 
 #[test]
 fn finite_inputs_give_finite_outputs() {
     for activation in all().iter().filter(|a| is_tame(a)) {
-        for magnitude in [
-            5e-324, 1e-310, 1e-160, 20.0, 38.0, 90.0, 710.0, 745.2, 1e3, 1e17, 1e155, 1e308f64,
-        ] {
+        for magnitude in [5e-324, 1e-310, 1e-160, 20.0, 38.0, 90.0, 710.0, 745.2, 1e3, 1e17, 1e155, 1e308f64] {
             for z in [magnitude, -magnitude] {
                 let got = activation.eval(z);
-                assert!(
-                    got.iter().all(|v| v.is_finite()),
-                    "{activation:?} at {z:e}: {got:?}"
-                );
+                assert!(got.iter().all(|v| v.is_finite()), "{activation:?} at {z:e}: {got:?}");
                 let single = activation.eval((z as f32).clamp(-3e38, 3e38));
-                assert!(
-                    single.iter().all(|v| v.is_finite()),
-                    "{activation:?} at {z:e}: {single:?}"
-                );
+                assert!(single.iter().all(|v| v.is_finite()), "{activation:?} at {z:e}: {single:?}");
             }
         }
     }
@@ -143,21 +121,9 @@ fn finite_inputs_give_finite_outputs() {
 #[test]
 fn infinite_inputs_give_the_limits() {
     let (plus, minus) = (f64::INFINITY, f64::NEG_INFINITY);
-    for activation in [
-        Relu,
-        Elu { alpha: 1.0 },
-        Softplus,
-        Gelu,
-        GeluTanh,
-        Silu,
-        Mish,
-    ] {
+    for activation in [Relu, Elu { alpha: 1.0 }, Softplus, Gelu, GeluTanh, Silu, Mish] {
         assert_eq!(activation.eval(plus), [plus, 1.0, 0.0], "{activation:?}");
-        let left = if activation.name() == "elu" {
-            -1.0
-        } else {
-            0.0
-        };
+        let left = if activation.name() == "elu" { -1.0 } else { 0.0 };
         assert_eq!(activation.eval(minus), [left, 0.0, 0.0], "{activation:?}");
     }
     for activation in [Tanh, Erf] {
@@ -194,21 +160,11 @@ fn validation_names_the_parameter() {
     assert!(all().iter().all(|a| a.validate().is_ok()));
     let kind = |a: Activation| a.validate().unwrap_err().kind();
     assert_eq!(kind(LeakyRelu { alpha: f64::NAN }), ErrorKind::NonFinite);
-    assert_eq!(
-        kind(Elu {
-            alpha: f64::INFINITY
-        }),
-        ErrorKind::NonFinite
-    );
+    assert_eq!(kind(Elu { alpha: f64::INFINITY }), ErrorKind::NonFinite);
     assert_eq!(kind(Powf(f64::NAN)), ErrorKind::NonFinite);
     assert_eq!(kind(Celu { alpha: 0.0 }), ErrorKind::InvalidParameter);
     assert_eq!(kind(Prelu { slope: vec![] }), ErrorKind::Empty);
-    assert_eq!(
-        kind(Prelu {
-            slope: vec![0.1, f64::NAN]
-        }),
-        ErrorKind::NonFinite
-    );
+    assert_eq!(kind(Prelu { slope: vec![0.1, f64::NAN] }), ErrorKind::NonFinite);
     let text = Celu { alpha: f64::NAN }.validate().unwrap_err().to_string();
     assert_eq!(text, "celu has the alpha NaN");
 }
@@ -224,28 +180,13 @@ fn odd_parameters_do_not_panic() {
         Powi(i32::MIN),
         Powi(i32::MAX),
         Powf(f64::NAN),
-        Elu {
-            alpha: f64::INFINITY,
-        },
+        Elu { alpha: f64::INFINITY },
     ];
     for activation in odd {
-        for z in [
-            f64::NEG_INFINITY,
-            f64::MIN,
-            -1.0,
-            -0.0,
-            0.0,
-            2.0,
-            f64::MAX,
-            f64::INFINITY,
-            f64::NAN,
-        ] {
+        for z in [f64::NEG_INFINITY, f64::MIN, -1.0, -0.0, 0.0, 2.0, f64::MAX, f64::INFINITY, f64::NAN] {
             let _ = (activation.eval(z), activation.eval(z as f32));
         }
     }
     // A negative alpha grows on the left; large but finite there, and infinite without NaN beyond.
-    assert_eq!(
-        Celu { alpha: -1.0 }.eval(-1e3f64),
-        [f64::NEG_INFINITY, f64::INFINITY, f64::NEG_INFINITY]
-    );
+    assert_eq!(Celu { alpha: -1.0 }.eval(-1e3f64), [f64::NEG_INFINITY, f64::INFINITY, f64::NEG_INFINITY]);
 }

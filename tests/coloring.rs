@@ -4,8 +4,8 @@
 mod matrix_market;
 
 use colorjet::coloring::{
-    Coloring, Order, Side, Violation, check_distance1, check_partial_distance2, distance1_coloring,
-    lower_bound, partial_distance2_coloring,
+    Coloring, Order, Side, Violation, check_distance1, check_partial_distance2, distance1_coloring, lower_bound,
+    partial_distance2_coloring,
 };
 use colorjet::{ErrorKind, Pattern};
 use proptest::prelude::*;
@@ -60,16 +60,14 @@ fn patterns() -> impl Strategy<Value = Pattern> {
 fn graphs() -> impl Strategy<Value = Pattern> {
     (0usize..=12).prop_flat_map(|n| {
         let end = 0..n.max(1) as u32;
-        prop::collection::vec((end.clone(), end), 0..=if n == 0 { 0 } else { 30 }).prop_map(
-            move |edges| {
-                let mut rows = vec![Vec::new(); n];
-                for (i, j) in edges {
-                    rows[i as usize].push(j);
-                    rows[j as usize].push(i);
-                }
-                Pattern::from_rows(n, rows).unwrap()
-            },
-        )
+        prop::collection::vec((end.clone(), end), 0..=if n == 0 { 0 } else { 30 }).prop_map(move |edges| {
+            let mut rows = vec![Vec::new(); n];
+            for (i, j) in edges {
+                rows[i as usize].push(j);
+                rows[j as usize].push(i);
+            }
+            Pattern::from_rows(n, rows).unwrap()
+        })
     })
 }
 
@@ -153,30 +151,13 @@ fn checker_names_the_witness() {
     let p = pattern(3, &[&[0], &[0, 2]]);
     let spoiled = Coloring::from_colors(vec![5, 9, 5]);
     let violation = check_partial_distance2(&p, Side::Columns, &spoiled).unwrap_err();
-    assert_eq!(
-        violation.to_string(),
-        "columns 0 and 2 share color 0 and meet in row 1"
-    );
-    let violation =
-        check_partial_distance2(&p, Side::Rows, &Coloring::from_colors(vec![0, 0])).unwrap_err();
-    assert_eq!(
-        violation.to_string(),
-        "rows 0 and 1 share color 0 and meet in column 0"
-    );
-    let violation =
-        check_distance1(&band(3, 1), &Coloring::from_colors(vec![0, 1, 1])).unwrap_err();
-    assert_eq!(
-        violation.to_string(),
-        "vertices 1 and 2 share color 1 and are joined by entry (1, 2)"
-    );
+    assert_eq!(violation.to_string(), "columns 0 and 2 share color 0 and meet in row 1");
+    let violation = check_partial_distance2(&p, Side::Rows, &Coloring::from_colors(vec![0, 0])).unwrap_err();
+    assert_eq!(violation.to_string(), "rows 0 and 1 share color 0 and meet in column 0");
+    let violation = check_distance1(&band(3, 1), &Coloring::from_colors(vec![0, 1, 1])).unwrap_err();
+    assert_eq!(violation.to_string(), "vertices 1 and 2 share color 1 and are joined by entry (1, 2)");
     let violation = check_distance1(&band(3, 1), &Coloring::trivial(2)).unwrap_err();
-    assert_eq!(
-        violation,
-        Violation::Length {
-            vertices: 3,
-            colored: 2
-        }
-    );
+    assert_eq!(violation, Violation::Length { vertices: 3, colored: 2 });
     let violation = check_distance1(&p, &Coloring::trivial(2)).unwrap_err();
     assert_eq!(violation, Violation::NotSquare { rows: 2, cols: 3 });
 }
@@ -184,20 +165,11 @@ fn checker_names_the_witness() {
 #[test]
 fn asymmetry_is_refused_with_a_witness() {
     for (rows, message) in [
-        (
-            [&[1][..], &[0, 2], &[]],
-            "entry (1, 2) is stored without (2, 1)",
-        ),
-        (
-            [&[][..], &[], &[0]],
-            "entry (2, 0) is stored without (0, 2)",
-        ),
+        ([&[1][..], &[0, 2], &[]], "entry (1, 2) is stored without (2, 1)"),
+        ([&[][..], &[], &[0]], "entry (2, 0) is stored without (0, 2)"),
     ] {
         let error = distance1_coloring(&pattern(3, &rows), Order::Natural).unwrap_err();
-        assert_eq!(
-            (error.kind(), error.message()),
-            (ErrorKind::NotSymmetric, message)
-        );
+        assert_eq!((error.kind(), error.message()), (ErrorKind::NotSymmetric, message));
     }
     let error = distance1_coloring(&Pattern::empty(2, 3), Order::Natural).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Shape);
@@ -210,10 +182,7 @@ fn nothing_to_color() {
         for order in ORDERS {
             for (side, n) in [(Side::Columns, cols), (Side::Rows, rows)] {
                 let coloring = partial_distance2_coloring(&p, side, order);
-                assert_eq!(
-                    (coloring.colors(), coloring.count()),
-                    (&vec![0; n][..], n.min(1))
-                );
+                assert_eq!((coloring.colors(), coloring.count()), (&vec![0; n][..], n.min(1)));
             }
             if rows == cols {
                 assert_eq!(distance1_coloring(&p, order).unwrap().count(), rows.min(1));
@@ -226,27 +195,15 @@ fn nothing_to_color() {
 fn known_answers() {
     for order in [Order::Natural, Order::Best] {
         for side in SIDES {
-            assert_eq!(
-                partial_distance2_coloring(&band(50, 1), side, order).count(),
-                3
-            );
-            assert_eq!(
-                partial_distance2_coloring(&band(50, 2), side, order).count(),
-                5
-            );
+            assert_eq!(partial_distance2_coloring(&band(50, 1), side, order).count(), 3);
+            assert_eq!(partial_distance2_coloring(&band(50, 2), side, order).count(), 5);
         }
         assert_eq!(distance1_coloring(&band(50, 1), order).unwrap().count(), 2);
         assert_eq!(distance1_coloring(&band(50, 2), order).unwrap().count(), 3);
     }
     for order in ORDERS {
-        assert_eq!(
-            partial_distance2_coloring(&arrow(10), Side::Rows, order).count(),
-            10
-        );
-        assert_eq!(
-            partial_distance2_coloring(&arrow(10), Side::Columns, order).count(),
-            10
-        );
+        assert_eq!(partial_distance2_coloring(&arrow(10), Side::Rows, order).count(), 10);
+        assert_eq!(partial_distance2_coloring(&arrow(10), Side::Columns, order).count(), 10);
         assert_eq!(distance1_coloring(&arrow(10), order).unwrap().count(), 2);
     }
 }
@@ -258,10 +215,7 @@ fn a_full_row_costs_nothing_and_empty_columns_share_color_0() {
     for order in ORDERS {
         let coloring = partial_distance2_coloring(&p, Side::Columns, order);
         assert_eq!(coloring.count(), n - 1);
-        assert_eq!(
-            (coloring.color(0), coloring.color(1), coloring.color(n - 1)),
-            (0, 0, n as u32 - 2)
-        );
+        assert_eq!((coloring.color(0), coloring.color(1), coloring.color(n - 1)), (0, 0, n as u32 - 2));
     }
 }
 
@@ -275,14 +229,7 @@ fn first_fit_with_short_rows_among_high_colors() {
     assert_eq!(coloring.colors(), literal_natural(&p));
     for order in ORDERS {
         let coloring = partial_distance2_coloring(&p, Side::Columns, order);
-        assert_eq!(
-            (
-                check_partial_distance2(&p, Side::Columns, &coloring),
-                coloring.count()
-            ),
-            (Ok(()), 300),
-            "{order}"
-        );
+        assert_eq!((check_partial_distance2(&p, Side::Columns, &coloring), coloring.count()), (Ok(()), 300), "{order}");
     }
 }
 
@@ -291,35 +238,17 @@ fn first_fit_with_short_rows_among_high_colors() {
 fn long_repeated_rows_take_linear_time() {
     let n = 1_000_000;
     let row = |i: u32| {
-        if i.is_multiple_of(2) {
-            0..600_000
-        } else {
-            400_000..n
-        }
+        if i.is_multiple_of(2) { 0..600_000 } else { 400_000..n }
     };
     let p = Pattern::from_rows(n as usize, (0..8).map(row)).unwrap();
     let coloring = partial_distance2_coloring(&p, Side::Columns, Order::Best);
-    assert_eq!(
-        check_partial_distance2(&p, Side::Columns, &coloring),
-        Ok(())
-    );
+    assert_eq!(check_partial_distance2(&p, Side::Columns, &coloring), Ok(()));
     assert_eq!(coloring.count(), 600_000);
 }
 
 #[test]
 fn colors_are_stable() {
-    let p = pattern(
-        9,
-        &[
-            &[0, 4, 8],
-            &[1, 4],
-            &[2, 3, 4],
-            &[3, 7],
-            &[5, 6, 7, 8],
-            &[1, 6],
-            &[0, 2],
-        ],
-    );
+    let p = pattern(9, &[&[0, 4, 8], &[1, 4], &[2, 3, 4], &[3, 7], &[5, 6, 7, 8], &[1, 6], &[0, 2]]);
     let expected = [
         ("natural", [0, 0, 1, 0, 2, 0, 1, 2, 3]),
         ("largest-first", [2, 1, 1, 3, 0, 3, 0, 2, 1]),
@@ -343,28 +272,15 @@ fn names_of_orders() {
         assert_eq!(order.to_string().parse::<Order>().unwrap(), order);
     }
     assert_eq!("random".parse::<Order>().unwrap(), Order::Random(0));
-    for name in [
-        "",
-        "Natural",
-        "random:",
-        "random:-1",
-        "random:x",
-        "natural:1",
-    ] {
-        assert_eq!(
-            name.parse::<Order>().unwrap_err().kind(),
-            ErrorKind::InvalidParameter
-        );
+    for name in ["", "Natural", "random:", "random:-1", "random:x", "natural:1"] {
+        assert_eq!(name.parse::<Order>().unwrap_err().kind(), ErrorKind::InvalidParameter);
     }
 }
 
 #[test]
 fn groups_hold_every_vertex_once() {
     let coloring = Coloring::from_colors(vec![u32::MAX, 3, 8, 3]);
-    assert_eq!(
-        (coloring.count(), coloring.colors()),
-        (3, &[2, 0, 1, 0][..])
-    );
+    assert_eq!((coloring.count(), coloring.colors()), (3, &[2, 0, 1, 0][..]));
     assert_eq!(coloring.groups(), [vec![1, 3], vec![2], vec![0]]);
     assert_eq!(Coloring::trivial(3).groups(), [[0], [1], [2]]);
     assert!(Coloring::trivial(0).groups().is_empty());
@@ -385,17 +301,9 @@ fn expected_counts(file: &Path) -> Vec<(String, String, Order, usize)> {
         let words: Vec<&str> = line.rsplitn(4, ',').collect();
         // Published tables have a source before the matrix.
         let matrix = words[3].rsplit(',').next().unwrap().to_owned();
-        (
-            matrix,
-            words[2].to_owned(),
-            words[1].replace('_', "-").parse().unwrap(),
-            words[0].parse().unwrap(),
-        )
+        (matrix, words[2].to_owned(), words[1].replace('_', "-").parse().unwrap(), words[0].parse().unwrap())
     });
-    rows.filter(|(_, problem, ..)| {
-        problem == "distance_one" || problem.ends_with("partial_distance_two")
-    })
-    .collect()
+    rows.filter(|(_, problem, ..)| problem == "distance_one" || problem.ends_with("partial_distance_two")).collect()
 }
 
 /// The number of colors that we reach, after the checker has agreed.
@@ -421,11 +329,7 @@ fn published_counts_are_met_exactly() {
     assert_eq!(expected.len(), 10);
     let p = matrix_market::read_pattern(&folder.join("matrices/lp_ken_11.mtx"));
     for (matrix, problem, order, colors) in expected {
-        assert_eq!(
-            checked_count(&p, &problem, order),
-            colors,
-            "{matrix} {problem} {order}"
-        );
+        assert_eq!(checked_count(&p, &problem, order), colors, "{matrix} {problem} {order}");
     }
 }
 
@@ -438,11 +342,7 @@ fn colpack_is_met_or_beaten() {
     for (matrix, problem, order, colors) in expected {
         let p = matrix_market::read_pattern(&folder.join(format!("matrices/{matrix}.mtx")));
         let ours = checked_count(&p, &problem, order);
-        let fits = if order == Order::Natural {
-            ours == colors
-        } else {
-            ours <= colors
-        };
+        let fits = if order == Order::Natural { ours == colors } else { ours <= colors };
         assert!(fits, "{matrix} {problem} {order}: {ours}, ColPack {colors}");
     }
 }

@@ -46,12 +46,14 @@ fn every_strategy_agrees_with_jax() {
         let bytes = fs::read(path.with_file_name(format!("{name}.golden.safetensors"))).unwrap();
         let golden = SafeTensors::deserialize(&bytes).unwrap();
         let (x, y) = (tensor(&golden, "x"), tensor(&golden, "y"));
-        let quantities =
-            [(Quantity::Jacobian, tensor(&golden, "jacobian")), (Quantity::HessianDiagonal, tensor(&golden, "hessian_diagonal"))];
+        let quantities = [
+            (Quantity::Jacobian, tensor(&golden, "jacobian")),
+            (Quantity::HessianDiagonal, tensor(&golden, "hessian_diagonal")),
+        ];
         for (quantity, expected) in quantities {
             let automatic = Plan::new(&net, quantity).unwrap();
-            let forced = Strategy::of(quantity)
-                .map(|s| Plan::with(&net, &PlanOptions::new(quantity).strategy(s)).unwrap());
+            let forced =
+                Strategy::of(quantity).map(|s| Plan::with(&net, &PlanOptions::new(quantity).strategy(s)).unwrap());
             for plan in [automatic].into_iter().chain(forced) {
                 for (point, x) in x.axis_iter(Axis(0)).enumerate() {
                     let all = plan.run_all(&net, x).unwrap();

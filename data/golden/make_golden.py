@@ -536,11 +536,10 @@ def kind_networks():
     for key, value in net.tensors.items():
         net.tensors[key] = value if value.dtype.kind == "i" else value.astype(np.float32)
 
-    net = Network("kinds_unordered")  # layers in reverse order, one of them unused
+    net = Network("kinds_unordered")  # layers in reverse order
     net.input(3)
     net.dense("d1", "x", 4, 3)
     net.act("a1", "d1")
-    net.act("unused", "d1", "exp")
     net.dense("d2", "a1", 4, 4)
     net.act("a2", "d2", "powi", exponent=3)
     net.outputs = [net.add("r", "sum", "a2", "a1")]

@@ -24,11 +24,7 @@ pub struct Custom {
 
 #[derive(Clone)]
 enum Rule {
-    Closures {
-        value: Arc<Function>,
-        first: Arc<Function>,
-        second: Arc<Function>,
-    },
+    Closures { value: Arc<Function>, first: Arc<Function>, second: Arc<Function> },
     Jet(Arc<Jet>),
 }
 
@@ -41,30 +37,16 @@ impl Custom {
         second: impl Fn(f64) -> f64 + Send + Sync + 'static,
     ) -> Self {
         let (value, first, second) = (Arc::new(value), Arc::new(first), Arc::new(second));
-        Self::new(
-            name,
-            Rule::Closures {
-                value,
-                first,
-                second,
-            },
-        )
+        Self::new(name, Rule::Closures { value, first, second })
     }
 
     /// From the function alone, written for second-order dual numbers.
-    pub fn from_jet(
-        name: impl Into<String>,
-        function: impl Fn(Jet2) -> Jet2 + Send + Sync + 'static,
-    ) -> Self {
+    pub fn from_jet(name: impl Into<String>, function: impl Fn(Jet2) -> Jet2 + Send + Sync + 'static) -> Self {
         Self::new(name, Rule::Jet(Arc::new(function)))
     }
 
     fn new(name: impl Into<String>, rule: Rule) -> Self {
-        Custom {
-            name: name.into().into(),
-            rule,
-            curved: true,
-        }
+        Custom { name: name.into().into(), rule, curved: true }
     }
 
     /// Declares that the second derivative is zero everywhere (a ramp, a staircase, |z|).
@@ -107,11 +89,7 @@ impl Custom {
     /// σ(z), σ'(z) and σ''(z).
     pub(super) fn second(&self, z: f64) -> [f64; 3] {
         let [value, first, second] = match &self.rule {
-            Rule::Closures {
-                value,
-                first,
-                second,
-            } if self.curved => [value(z), first(z), second(z)],
+            Rule::Closures { value, first, second } if self.curved => [value(z), first(z), second(z)],
             Rule::Closures { value, first, .. } => [value(z), first(z), 0.0],
             Rule::Jet(function) => {
                 let jet = function(Jet2::variable(z));

@@ -13,10 +13,7 @@ pub(super) fn exp_and_expm1<R: Real>(x: R) -> [R; 2] {
     let r = (-k).mul_add(R::LN_2[1], (-k).mul_add(R::LN_2[0], x));
     let p = (r * r).mul_add(R::exp_remainder(r), r);
     let power = a * b;
-    [
-        (R::of(1.0) + p) * a * b,
-        power.mul_add(p, power - R::of(1.0)),
-    ]
+    [(R::of(1.0) + p) * a * b, power.mul_add(p, power - R::of(1.0))]
 }
 
 /// `e^x` within about 1 ulp.
@@ -61,11 +58,7 @@ pub(super) const SIN_COS_LIMIT: f64 = 1e5;
 /// multiplication is fused.
 #[inline(always)]
 pub(super) fn sin_cos(x: f64) -> [f64; 2] {
-    const HALF_PI: [f64; 3] = [
-        std::f64::consts::FRAC_PI_2,
-        6.123233995736766e-17,
-        -1.4973849048591698e-33,
-    ];
+    const HALF_PI: [f64; 3] = [std::f64::consts::FRAC_PI_2, 6.123233995736766e-17, -1.4973849048591698e-33];
     const SHIFT: f64 = 6755399441055744.0; // 1.5 · 2^52: k in the low bits
     let shifted = x.mul_add(std::f64::consts::FRAC_2_PI, SHIFT);
     let k = shifted - SHIFT;
@@ -84,17 +77,9 @@ pub(super) fn sin_cos(x: f64) -> [f64; 2] {
     // 1 - w/2 with its rounding error put back.
     let top = 1.0 - 0.5 * w;
     let cos = top + (w * w).mul_add(cos, (1.0 - top) - 0.5 * w);
-    let (s, c) = if quadrant & 1 == 0 {
-        (sin, cos)
-    } else {
-        (cos, sin)
-    };
+    let (s, c) = if quadrant & 1 == 0 { (sin, cos) } else { (cos, sin) };
     let s = if quadrant & 2 == 0 { s } else { -s };
-    let c = if quadrant.wrapping_add(1) & 2 == 0 {
-        c
-    } else {
-        -c
-    };
+    let c = if quadrant.wrapping_add(1) & 2 == 0 { c } else { -c };
     [s, c]
 }
 

@@ -188,9 +188,9 @@ impl Activation {
     /// [`Empty`](crate::ErrorKind::Empty) for PReLU without slopes.
     pub fn validate(&self) -> Result<()> {
         let (parameter, numbers): (&str, &[f64]) = match self {
-            Activation::LeakyRelu { alpha }
-            | Activation::Elu { alpha }
-            | Activation::Celu { alpha } => ("alpha", std::slice::from_ref(alpha)),
+            Activation::LeakyRelu { alpha } | Activation::Elu { alpha } | Activation::Celu { alpha } => {
+                ("alpha", std::slice::from_ref(alpha))
+            }
             Activation::Prelu { slope } => ("slope", slope),
             Activation::Powf(p) => ("exponent", std::slice::from_ref(p)),
             _ => return Ok(()),
@@ -198,18 +198,10 @@ impl Activation {
         let name = self.name();
         ensure!(!numbers.is_empty(), Empty, "{name} has no {parameter}");
         for number in numbers {
-            ensure!(
-                number.is_finite(),
-                NonFinite,
-                "{name} has the {parameter} {number}"
-            );
+            ensure!(number.is_finite(), NonFinite, "{name} has the {parameter} {number}");
         }
         if let Activation::Celu { alpha } = self {
-            ensure!(
-                *alpha != 0.0,
-                InvalidParameter,
-                "celu needs an alpha other than 0"
-            );
+            ensure!(*alpha != 0.0, InvalidParameter, "celu needs an alpha other than 0");
         }
         Ok(())
     }

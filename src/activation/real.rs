@@ -116,10 +116,7 @@ macro_rules! common {
             let sum: $U = shifted.to_bits();
             let half = sum >> 1;
             let power = |exponent: $U| <$R>::from_bits(exponent << $mantissa);
-            (
-                shifted - SHIFT,
-                [power(half), power(sum.wrapping_sub(half))],
-            )
+            (shifted - SHIFT, [power(half), power(sum.wrapping_sub(half))])
         }
     };
 }

@@ -14,10 +14,7 @@ use super::rules::saturating::{Erf, Sigmoid, Softplus, Tanh};
 use crate::scalar::{Scalar, vectorized};
 
 /// λ and λα of SELU (Klambauer et al. 2017, rounded as in PyTorch).
-const SELU: Elu = Elu {
-    scale: 1.0507009873554805,
-    factor: 1.0507009873554805 * 1.6732632423543772,
-};
+const SELU: Elu = Elu { scale: 1.0507009873554805, factor: 1.0507009873554805 * 1.6732632423543772 };
 
 /// What is to be done with a function once it is known which it is.
 trait Visitor {
@@ -49,13 +46,7 @@ impl Activation {
     }
 
     /// As [`eval_slice_first`](Self::eval_slice_first), with `curve[k] = σ''(z[k])`.
-    pub fn eval_slice_second<T: Scalar>(
-        &self,
-        z: &[T],
-        value: &mut [T],
-        slope: &mut [T],
-        curve: &mut [T],
-    ) {
+    pub fn eval_slice_second<T: Scalar>(&self, z: &[T], value: &mut [T], slope: &mut [T], curve: &mut [T]) {
         debug_assert!(z.len() == value.len() && z.len() == slope.len() && z.len() == curve.len());
         self.visit(Second(z, value, slope, curve));
     }
@@ -65,13 +56,8 @@ impl Activation {
             Activation::Identity => visitor.rule(Identity),
             Activation::Relu => visitor.rule(Relu),
             Activation::LeakyRelu { alpha } => visitor.rule(LeakyRelu { alpha }),
-            Activation::Prelu { ref slope } => visitor.rule(LeakyRelu {
-                alpha: slope.first().copied().unwrap_or(0.0),
-            }),
-            Activation::Elu { alpha } => visitor.rule(Elu {
-                scale: 1.0,
-                factor: alpha,
-            }),
+            Activation::Prelu { ref slope } => visitor.rule(LeakyRelu { alpha: slope.first().copied().unwrap_or(0.0) }),
+            Activation::Elu { alpha } => visitor.rule(Elu { scale: 1.0, factor: alpha }),
             Activation::Selu => visitor.rule(SELU),
             Activation::Celu { alpha } => visitor.rule(Celu { alpha }),
             Activation::Tanh => visitor.rule(Tanh),
@@ -163,13 +149,7 @@ fn first_sweep<T: Scalar, R: Real, F: Rule>(rule: F, z: &[T], value: &mut [T], s
 }
 
 #[inline(always)]
-fn second_sweep<T: Scalar, R: Real, F: Rule>(
-    rule: F,
-    z: &[T],
-    value: &mut [T],
-    slope: &mut [T],
-    curve: &mut [T],
-) {
+fn second_sweep<T: Scalar, R: Real, F: Rule>(rule: F, z: &[T], value: &mut [T], slope: &mut [T], curve: &mut [T]) {
     for (((&z, v), s), c) in z.iter().zip(value).zip(slope).zip(curve) {
         [*v, *s, *c] = at::<T, R, F>(rule, z);
     }

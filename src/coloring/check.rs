@@ -49,29 +49,15 @@ impl fmt::Display for Violation {
                 write!(f, "{vertices} vertices, but colors for {colored}")
             }
             Violation::NotSquare { rows, cols } => write!(f, "a {rows}×{cols} pattern is no graph"),
-            Violation::Edge {
-                vertices: [a, b],
-                color,
-            } => {
-                write!(
-                    f,
-                    "vertices {a} and {b} share color {color} and are joined by entry ({a}, {b})"
-                )
+            Violation::Edge { vertices: [a, b], color } => {
+                write!(f, "vertices {a} and {b} share color {color} and are joined by entry ({a}, {b})")
             }
-            Violation::SharedLine {
-                side,
-                vertices: [a, b],
-                color,
-                line,
-            } => {
+            Violation::SharedLine { side, vertices: [a, b], color, line } => {
                 let line_kind = match side {
                     Side::Columns => "row",
                     Side::Rows => "column",
                 };
-                write!(
-                    f,
-                    "{side} {a} and {b} share color {color} and meet in {line_kind} {line}"
-                )
+                write!(f, "{side} {a} and {b} share color {color} and meet in {line_kind} {line}")
             }
         }
     }
@@ -88,23 +74,13 @@ impl std::error::Error for Violation {}
 /// O(nnz) time, no extra space.
 pub fn check_distance1(graph: &Pattern, coloring: &Coloring) -> Result<(), Violation> {
     if graph.rows() != graph.cols() {
-        return Err(Violation::NotSquare {
-            rows: graph.rows(),
-            cols: graph.cols(),
-        });
+        return Err(Violation::NotSquare { rows: graph.rows(), cols: graph.cols() });
     }
     check_length(graph.rows(), coloring)?;
     for i in 0..graph.rows() {
         let color = coloring.color(i);
-        if let Some(&j) = graph
-            .row(i)
-            .iter()
-            .find(|&&j| j as usize != i && coloring.color(j as usize) == color)
-        {
-            return Err(Violation::Edge {
-                vertices: [i as u32, j],
-                color,
-            });
+        if let Some(&j) = graph.row(i).iter().find(|&&j| j as usize != i && coloring.color(j as usize) == color) {
+            return Err(Violation::Edge { vertices: [i as u32, j], color });
         }
     }
     Ok(())
@@ -117,11 +93,7 @@ pub fn check_distance1(graph: &Pattern, coloring: &Coloring) -> Result<(), Viola
 ///
 /// # Complexity
 /// O(nnz + colors) time, O(colors) extra space; for [`Side::Rows`] O(nnz) extra space.
-pub fn check_partial_distance2(
-    pattern: &Pattern,
-    side: Side,
-    coloring: &Coloring,
-) -> Result<(), Violation> {
+pub fn check_partial_distance2(pattern: &Pattern, side: Side, coloring: &Coloring) -> Result<(), Violation> {
     let mirrored;
     let lines = match side {
         Side::Columns => pattern,
@@ -139,12 +111,7 @@ pub fn check_partial_distance2(
             let color = coloring.color(v as usize);
             match last_met[color as usize].replace((line, v)) {
                 Some((before, u)) if before == line => {
-                    return Err(Violation::SharedLine {
-                        side,
-                        vertices: [u, v],
-                        color,
-                        line,
-                    });
+                    return Err(Violation::SharedLine { side, vertices: [u, v], color, line });
                 }
                 _ => {}
             }
@@ -155,27 +122,17 @@ pub fn check_partial_distance2(
 
 fn check_length(vertices: usize, coloring: &Coloring) -> Result<(), Violation> {
     let colored = coloring.colors().len();
-    if colored == vertices {
-        Ok(())
-    } else {
-        Err(Violation::Length { vertices, colored })
-    }
+    if colored == vertices { Ok(()) } else { Err(Violation::Length { vertices, colored }) }
 }
 
 /// A number of colors that every partial distance-2 coloring needs: the length of the longest row (column), and
 /// one if there is any vertex at all. O(nnz + rows + columns).
 pub fn lower_bound(pattern: &Pattern, side: Side) -> usize {
     let (longest, vertices) = match side {
-        Side::Columns => (
-            (0..pattern.rows()).map(|i| pattern.row(i).len()).max(),
-            pattern.cols(),
-        ),
+        Side::Columns => ((0..pattern.rows()).map(|i| pattern.row(i).len()).max(), pattern.cols()),
         Side::Rows => {
             let mut lengths = vec![0; pattern.cols()];
-            pattern
-                .indices()
-                .iter()
-                .for_each(|&j| lengths[j as usize] += 1);
+            pattern.indices().iter().for_each(|&j| lengths[j as usize] += 1);
             (lengths.into_iter().max(), pattern.rows())
         }
     };

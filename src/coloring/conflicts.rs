@@ -38,12 +38,7 @@ impl Conflicts for Adjacent<'_> {
     }
 
     fn for_each(&mut self, v: u32, visit: impl FnMut(u32)) {
-        self.0
-            .row(v as usize)
-            .iter()
-            .copied()
-            .filter(|&u| u != v)
-            .for_each(visit);
+        self.0.row(v as usize).iter().copied().filter(|&u| u != v).for_each(visit);
     }
 }
 
@@ -63,24 +58,17 @@ pub(super) struct SharedLine<'a> {
 
 impl<'a> SharedLine<'a> {
     pub(super) fn new(lines: &'a Pattern, lines_of: &'a Pattern) -> Self {
-        SharedLine {
-            lines,
-            lines_of,
-            distinct: None,
-            seen: Vec::new(),
-            visits: 0,
-        }
+        SharedLine { lines, lines_of, distinct: None, seen: Vec::new(), visits: 0 }
     }
 
     fn distinct(&mut self) -> &(Cow<'a, Pattern>, Cow<'a, Pattern>) {
-        self.distinct
-            .get_or_insert_with(|| match without_repeated_rows(self.lines) {
-                Some(lines) => {
-                    let lines_of = lines.transpose();
-                    (Cow::Owned(lines), Cow::Owned(lines_of))
-                }
-                None => (Cow::Borrowed(self.lines), Cow::Borrowed(self.lines_of)),
-            })
+        self.distinct.get_or_insert_with(|| match without_repeated_rows(self.lines) {
+            Some(lines) => {
+                let lines_of = lines.transpose();
+                (Cow::Owned(lines), Cow::Owned(lines_of))
+            }
+            None => (Cow::Borrowed(self.lines), Cow::Borrowed(self.lines_of)),
+        })
     }
 }
 
@@ -126,9 +114,7 @@ impl Conflicts for SharedLine<'_> {
 /// visited in the same order, and the colors do not change.
 fn without_repeated_rows(pattern: &Pattern) -> Option<Pattern> {
     let mut met = HashSet::with_capacity(pattern.rows());
-    let first: Vec<bool> = (0..pattern.rows())
-        .map(|i| met.insert(pattern.row(i)))
-        .collect();
+    let first: Vec<bool> = (0..pattern.rows()).map(|i| met.insert(pattern.row(i))).collect();
     if met.len() == pattern.rows() {
         return None;
     }

@@ -37,32 +37,20 @@ pub fn distance1_coloring(graph: &Pattern, order: Order) -> Result<Coloring> {
         graph.cols()
     );
     if let Some((i, j)) = first_asymmetry(graph) {
-        bail!(
-            NotSymmetric,
-            "entry ({i}, {j}) is stored without ({j}, {i})"
-        );
+        bail!(NotSymmetric, "entry ({i}, {j}) is stored without ({j}, {i})");
     }
     let has_edge = (0..graph.rows()).any(|v| graph.row(v).iter().any(|&u| u as usize != v));
     let lower_bound = if has_edge { 2 } else { 1 };
     let color = |sequence: &[u32]| Coloring::from_consecutive(greedy(graph, sequence));
-    Ok(color_in_order(
-        order,
-        &mut Adjacent(graph),
-        lower_bound,
-        &color,
-    ))
+    Ok(color_in_order(order, &mut Adjacent(graph), lower_bound, &color))
 }
 
 /// An entry of a square pattern whose mirror is missing.
 fn first_asymmetry(graph: &Pattern) -> Option<(usize, usize)> {
     let mirrored = graph.transpose();
     let i = (0..graph.rows()).find(|&i| graph.row(i) != mirrored.row(i))?;
-    let missing = |from: &Pattern, other: &Pattern| {
-        from.row(i)
-            .iter()
-            .map(|&j| j as usize)
-            .find(|&j| !other.contains(i, j))
-    };
+    let missing =
+        |from: &Pattern, other: &Pattern| from.row(i).iter().map(|&j| j as usize).find(|&j| !other.contains(i, j));
     match missing(graph, &mirrored) {
         Some(j) => Some((i, j)),
         None => missing(&mirrored, graph).map(|j| (j, i)),

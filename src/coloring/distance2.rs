@@ -34,10 +34,7 @@ use crate::pattern::Pattern;
 /// Gebremedhin, Manne, Pothen (2005), Algorithm 3.2; Curtis, Powell, Reid (1974); Coleman and Moré (1983).
 pub fn partial_distance2_coloring(pattern: &Pattern, side: Side, order: Order) -> Coloring {
     let most = u32::MAX as usize;
-    assert!(
-        pattern.rows() <= most && pattern.cols() <= most,
-        "too many vertices"
-    );
+    assert!(pattern.rows() <= most && pattern.cols() <= most, "too many vertices");
     let mirrored = pattern.transpose();
     let (lines, lines_of) = match side {
         Side::Columns => (pattern, &mirrored),

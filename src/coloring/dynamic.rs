@@ -30,11 +30,7 @@ pub(super) enum Dynamic {
 pub(super) fn dynamic_order(conflicts: &mut impl Conflicts, dynamic: Dynamic) -> Vec<u32> {
     let n = conflicts.len();
     let rising = dynamic == Dynamic::IncidenceDegree;
-    let degrees = if rising {
-        vec![0; n]
-    } else {
-        conflicts.degrees()
-    };
+    let degrees = if rising { vec![0; n] } else { conflicts.degrees() };
     let mut buckets = Buckets::new(&degrees);
     let mut sequence = Vec::with_capacity(n);
     // No degree is below `low` or above `high`.
@@ -74,10 +70,8 @@ struct Place {
 impl Buckets {
     fn new(degrees: &[u32]) -> Self {
         let largest = degrees.iter().max().map_or(0, |&d| d as usize);
-        let mut buckets = Buckets {
-            vertices: vec![Vec::new(); largest + 1],
-            places: Vec::with_capacity(degrees.len()),
-        };
+        let mut buckets =
+            Buckets { vertices: vec![Vec::new(); largest + 1], places: Vec::with_capacity(degrees.len()) };
         for (v, &degree) in degrees.iter().enumerate() {
             let place = buckets.push(v as u32, degree);
             buckets.places.push(place);
@@ -88,10 +82,7 @@ impl Buckets {
     fn push(&mut self, v: u32, degree: u32) -> Place {
         let bucket = &mut self.vertices[degree as usize];
         bucket.push(v);
-        Place {
-            degree,
-            position: bucket.len() as u32 - 1,
-        }
+        Place { degree, position: bucket.len() as u32 - 1 }
     }
 
     /// Places the last vertex of this degree, if there is one; the degree comes along.

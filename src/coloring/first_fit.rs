@@ -42,9 +42,7 @@ pub(super) fn first_fit(lines: &Pattern, lines_of: &Pattern, sequence: &[u32]) -
                 }
             }
         }
-        let color = used.smallest_free(lines_of_v, |c| {
-            !beyond || forbidden_for.get(c as usize) != Some(&v)
-        });
+        let color = used.smallest_free(lines_of_v, |c| !beyond || forbidden_for.get(c as usize) != Some(&v));
         lines_of_v.iter().for_each(|&l| used.insert(l, color));
         colors[v as usize] = color;
     }
@@ -81,27 +79,15 @@ impl UsedColors {
             .map(|l| {
                 let length = lines.row(l).len().div_ceil(8);
                 start += length;
-                Line {
-                    start: start - length,
-                    length: length as u32,
-                    full: 0,
-                    beyond: false,
-                }
+                Line { start: start - length, length: length as u32, full: 0, beyond: false }
             })
             .collect();
-        UsedColors {
-            lines,
-            words: vec![0; start],
-        }
+        UsedColors { lines, words: vec![0; start] }
     }
 
     /// The smallest color that is in no set of `lines` and `allowed`.
     fn smallest_free(&self, lines: &[u32], allowed: impl Fn(u32) -> bool) -> u32 {
-        let mut w = lines
-            .iter()
-            .map(|&l| self.lines[l as usize].full)
-            .max()
-            .unwrap_or(0);
+        let mut w = lines.iter().map(|&l| self.lines[l as usize].full).max().unwrap_or(0);
         loop {
             let mut free = !lines.iter().fold(0, |used, &l| used | self.word(l, w));
             while free != 0 {
@@ -117,11 +103,7 @@ impl UsedColors {
 
     fn word(&self, l: u32, w: u32) -> u64 {
         let line = &self.lines[l as usize];
-        if w < line.length {
-            self.words[line.start + w as usize]
-        } else {
-            0
-        }
+        if w < line.length { self.words[line.start + w as usize] } else { 0 }
     }
 
     fn insert(&mut self, l: u32, color: u32) {

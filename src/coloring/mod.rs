@@ -72,10 +72,7 @@ pub struct Coloring {
 impl Coloring {
     /// A color of its own for each of `n ≤ u32::MAX` vertices.
     pub fn trivial(n: usize) -> Self {
-        Coloring {
-            colors: (0..n).map(|v| v as u32).collect(),
-            count: n,
-        }
+        Coloring { colors: (0..n).map(|v| v as u32).collect(), count: n }
     }
 
     /// From any numbers; they are renumbered to `0..count` in their own order. O(n log n).
@@ -86,10 +83,7 @@ impl Coloring {
         for color in &mut colors {
             *color = distinct.partition_point(|d| d < color) as u32;
         }
-        Coloring {
-            colors,
-            count: distinct.len(),
-        }
+        Coloring { colors, count: distinct.len() }
     }
 
     /// From colors without a gap, as every greedy coloring has them.

@@ -83,10 +83,7 @@ impl str::FromStr for Order {
             return Ok(Order::Random(seed));
         }
         let names = NAMES.map(|(name, _)| name).join(", ");
-        Err(Error::new(
-            ErrorKind::InvalidParameter,
-            format!("{text:?} is no order; there are {names} (random:SEED)"),
-        ))
+        Err(Error::new(ErrorKind::InvalidParameter, format!("{text:?} is no order; there are {names} (random:SEED)")))
     }
 }
 
@@ -108,11 +105,7 @@ pub(super) fn color_in_order(
         Order::Random(seed) => shuffled(conflicts.len(), seed),
         Order::Best => {
             let mut best = color(&natural(conflicts.len()));
-            for order in [
-                Order::LargestFirst,
-                Order::SmallestLast,
-                Order::IncidenceDegree,
-            ] {
+            for order in [Order::LargestFirst, Order::SmallestLast, Order::IncidenceDegree] {
                 if best.count() <= lower_bound || conflicts.work() > BEST_WORK {
                     break;
                 }

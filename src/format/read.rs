@@ -209,7 +209,8 @@ fn add(
 
 /// Lists in compressed form need starts that rise from 0 to the number of entries.
 fn check_rises(starts: &[usize], entries: usize) -> Result<()> {
-    let rises = starts.first() == Some(&0) && starts.windows(2).all(|p| p[0] <= p[1]) && starts.last() == Some(&entries);
+    let rises =
+        starts.first() == Some(&0) && starts.windows(2).all(|p| p[0] <= p[1]) && starts.last() == Some(&entries);
     ensure!(rises, Format, "the starts of the lists must rise from 0 to the number of entries, {entries}");
     Ok(())
 }

@@ -81,9 +81,8 @@ impl Writer {
                     let values = b.values();
                     Numbers::Tensor(self.reals(name, part, &[values.len()], values.iter().copied()))
                 };
-                let scale = |(q, s): (usize, &Option<Broadcast<T>>)| {
-                    s.as_ref().map(|s| numbers(&format!("scale{q}"), s))
-                };
+                let scale =
+                    |(q, s): (usize, &Option<Broadcast<T>>)| s.as_ref().map(|s| numbers(&format!("scale{q}"), s));
                 LayerEntry::Sum {
                     scales: l.scales().iter().enumerate().map(scale).collect(),
                     shift: l.shift().map(|s| numbers("shift", s)),
@@ -121,7 +120,13 @@ impl Writer {
         Ok(LayerEntry::Elementwise { function: activation.name().to_owned(), alpha, exponent, slope })
     }
 
-    fn reals<T: Scalar>(&mut self, layer: &str, part: &str, shape: &[usize], numbers: impl IntoIterator<Item = T>) -> String {
+    fn reals<T: Scalar>(
+        &mut self,
+        layer: &str,
+        part: &str,
+        shape: &[usize],
+        numbers: impl IntoIterator<Item = T>,
+    ) -> String {
         // Exact: numbers of 32 bits are written as such, and back from 64 bits they are the same.
         let (dtype, bytes) = if T::NAME == "f32" {
             (Dtype::F32, numbers.into_iter().flat_map(|v| (v.to_f64() as f32).to_le_bytes()).collect())

@@ -38,12 +38,7 @@ impl Elementwise {
     }
 
     /// σ and, where their buffers are not empty, σ' and σ'' of the given rows.
-    pub(crate) fn value<T: Scalar>(
-        &self,
-        rows: Range<usize>,
-        z: Rows<'_, T>,
-        [out, first, second]: [&mut [T]; 3],
-    ) {
+    pub(crate) fn value<T: Scalar>(&self, rows: Range<usize>, z: Rows<'_, T>, [out, first, second]: [&mut [T]; 3]) {
         let eval = |activation: &Activation, z: &[T], out: &mut [T], first: &mut [T], second: &mut [T]| {
             if first.is_empty() {
                 activation.eval_slice(z, out);

@@ -55,9 +55,7 @@ impl<T: Scalar> Sparse<T> {
     }
 
     pub(crate) fn propagate(&self, operand: &[SetId], sets: &mut Sets) -> Vec<SetId> {
-        (0..self.matrix.rows())
-            .map(|i| sets.union(row(&self.matrix, i).0.iter().map(|&j| operand[j])))
-            .collect()
+        (0..self.matrix.rows()).map(|i| sets.union(row(&self.matrix, i).0.iter().map(|&j| operand[j]))).collect()
     }
 
     pub(crate) fn mark_operands(&self, live: &[bool], operand: &mut [bool]) {

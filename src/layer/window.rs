@@ -63,7 +63,13 @@ impl Window {
     /// # Errors
     /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for a zero or an absurdly large parameter,
     /// [`Shape`](crate::ErrorKind::Shape) if the kernel does not fit into the padded input.
-    pub(crate) fn new(input: usize, kernel: usize, stride: usize, dilation: usize, padding: [usize; 2]) -> Result<Self> {
+    pub(crate) fn new(
+        input: usize,
+        kernel: usize,
+        stride: usize,
+        dilation: usize,
+        padding: [usize; 2],
+    ) -> Result<Self> {
         let named = [("kernel", kernel), ("stride", stride), ("dilation", dilation)];
         for (name, value) in named {
             ensure!(value > 0, InvalidParameter, "the {name} is zero");
@@ -171,7 +177,8 @@ mod tests {
                     [(1, 1, 0, 0), (1, 1, 2, 1), (1, 2, 3, 0), (2, 1, 1, 1), (2, 3, 4, 2), (3, 2, 0, 5), (4, 2, 6, 6)]
                 {
                     let Ok(w) = Window::new(input, kernel, stride, dilation, [before, after]) else { continue };
-                    let see = |o: usize, t: usize| (o * stride + t * dilation).checked_sub(before).filter(|&i| i < input);
+                    let see =
+                        |o: usize, t: usize| (o * stride + t * dilation).checked_sub(before).filter(|&i| i < input);
                     for o in 0..w.output {
                         let expected: Vec<_> = (0..kernel).filter_map(|t| see(o, t).map(|i| (i, t))).collect();
                         assert_eq!(w.links(Side::Output, o).iter().collect::<Vec<_>>(), expected, "{w:?} output {o}");

@@ -172,7 +172,12 @@ impl NetworkBuilder {
         }
         self.push(name, operands, |operands| {
             let select = Select::new(ptr, index, operands.iter().map(|s| s.iter().product()))?;
-            ensure!(Some(select.units()) == units_of(shape), Shape, "{} lists of candidates for shape {shape:?}", select.units());
+            ensure!(
+                Some(select.units()) == units_of(shape),
+                Shape,
+                "{} lists of candidates for shape {shape:?}",
+                select.units()
+            );
             Ok((shape.to_vec(), Kind::Select(select)))
         })
     }
@@ -199,7 +204,12 @@ impl NetworkBuilder {
     }
 
     fn known(&self, layer: LayerId) -> Result<()> {
-        ensure!(layer.index() < self.graph.node_count(), Dangling, "layer number {} is not of this network", layer.index());
+        ensure!(
+            layer.index() < self.graph.node_count(),
+            Dangling,
+            "layer number {} is not of this network",
+            layer.index()
+        );
         Ok(())
     }
 

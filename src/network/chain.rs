@@ -24,11 +24,7 @@ impl Chain {
     }
 
     /// Any step of the builder on the last layer; `name` is completed by the place in the row.
-    pub fn then(
-        self,
-        name: &str,
-        step: impl FnOnce(&mut NetworkBuilder, &str, LayerId) -> Result<LayerId>,
-    ) -> Self {
+    pub fn then(self, name: &str, step: impl FnOnce(&mut NetworkBuilder, &str, LayerId) -> Result<LayerId>) -> Self {
         let length = self.length + 1;
         let state = self.state.and_then(|(mut builder, last)| {
             let last = step(&mut builder, &format!("{name}{length}"), last)?;

@@ -122,7 +122,12 @@ impl NetworkBuilder {
             ensure!(ranges.len() == shape.len(), Shape, "{} ranges for shape {shape:?}", ranges.len());
             let axis = |(a, &[start, end, step]): (usize, &[usize; 3])| {
                 ensure!(step > 0, InvalidParameter, "the step of axis {a} is zero");
-                ensure!(start <= end && end <= shape[a], OutOfRange, "range {start}..{end} of axis {a}, which has {}", shape[a]);
+                ensure!(
+                    start <= end && end <= shape[a],
+                    OutOfRange,
+                    "range {start}..{end} of axis {a}, which has {}",
+                    shape[a]
+                );
                 Ok((a, (start..end).step_by(step).map(Some).collect()))
             };
             ranges.iter().enumerate().map(axis).collect()
@@ -184,9 +189,7 @@ impl NetworkBuilder {
         let mut index = vec![Some(0u32)];
         for (axis, positions) in &sources {
             let stride = stride(*axis);
-            let along = |base: Option<u32>| {
-                positions.iter().map(move |p| Some(base? + (p.as_ref()? * stride) as u32))
-            };
+            let along = |base: Option<u32>| positions.iter().map(move |p| Some(base? + (p.as_ref()? * stride) as u32));
             index = index.into_iter().flat_map(along).collect();
         }
         let shape: Vec<usize> = sources.iter().map(|(_, positions)| positions.len()).collect();

@@ -104,18 +104,10 @@ impl Rule for Mish {
         let near = above.at_most(R::of(1e3));
         let [x, _] = exp_and_expm1(-z.abs());
         let positive = z > R::of(0.0);
-        let (c, a, g) = if positive {
-            (one, two, one)
-        } else {
-            (two, one, x)
-        };
+        let (c, a, g) = if positive { (one, two, one) } else { (two, one, x) };
         // g is 1 or x; c and a are the outer coefficients of D.
         let denominator = (a * x + two).mul_add(x, c);
-        let numerator = if positive {
-            one + two * x
-        } else {
-            x * (two + x)
-        };
+        let numerator = if positive { one + two * x } else { x * (two + x) };
         let plus = one + x;
         let inverse = one / (denominator * plus);
         let (by_d, by_plus) = (inverse * plus, inverse * denominator);

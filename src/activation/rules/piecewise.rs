@@ -50,11 +50,7 @@ impl Rule for Abs {
     #[inline(always)]
     fn at<R: Real>(self, z: R) -> [R; 3] {
         let (zero, one) = (R::of(0.0), R::of(1.0));
-        [
-            z.abs(),
-            if z == zero { zero } else { one.copysign(z) },
-            zero,
-        ]
+        [z.abs(), if z == zero { zero } else { one.copysign(z) }, zero]
     }
 }
 
@@ -98,16 +94,8 @@ impl Rule for Celu {
         let [e, m] = exp_and_expm1(x);
         // Only a negative alpha makes e large; then e - 1 = e, and the formulas have ∞ - ∞ and 0 · ∞.
         let huge = e > R::of(1e20);
-        let (e, m) = if huge {
-            (e, e)
-        } else {
-            (rest.mul_add(e, e), rest.mul_add(e, m))
-        };
-        [
-            if positive { z } else { alpha * m },
-            if positive { one } else { e },
-            if positive { zero } else { e / alpha },
-        ]
+        let (e, m) = if huge { (e, e) } else { (rest.mul_add(e, e), rest.mul_add(e, m)) };
+        [if positive { z } else { alpha * m }, if positive { one } else { e }, if positive { zero } else { e / alpha }]
     }
 }
 

@@ -67,11 +67,7 @@ impl<const N: u32> Rule for Monomial<N> {
             1 => [z, one, zero],
             2 => [square, two * z, two],
             3 => [square * z, R::of(3.0) * square, R::of(6.0) * z],
-            _ => [
-                square * square,
-                R::of(4.0) * (square * z),
-                R::of(12.0) * square,
-            ],
+            _ => [square * square, R::of(4.0) * (square * z), R::of(12.0) * square],
         }
     }
 }
@@ -86,11 +82,7 @@ impl Rule for Power {
     #[inline(always)]
     fn at<R: Real>(self, z: R) -> [R; 3] {
         let (z, p) = (z.wide(), self.exponent);
-        [
-            R::of(z.powf(p)),
-            R::of(p * z.powf(p - 1.0)),
-            R::of(p * (p - 1.0) * z.powf(p - 2.0)),
-        ]
+        [R::of(z.powf(p)), R::of(p * z.powf(p - 1.0)), R::of(p * (p - 1.0) * z.powf(p - 2.0))]
     }
 }
 
