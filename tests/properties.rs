@@ -1,0 +1,196 @@
+//! What must hold for every network: generated layer graphs against the definitions.
+
+#[path = "support/networks.rs"]
+mod networks;
+#[path = "support/reference.rs"]
+mod reference;
+
+use colorjet::coloring::{Side, check_distance1, check_partial_distance2, distance1_coloring, partial_distance2_coloring};
+use colorjet::{Network, Order, Outputs, Plan, PlanOptions, Quantity, Sparsity, Strategy, Workspace};
+use ndarray::{Array2, ArrayView2};
+use networks::recipes;
+use proptest::prelude::*;
+use reference::reference;
+use sprs::CsMat;
+
+const STEPS: usize = 9;
+
+/// Largest deviation relative to the largest entry.
+fn deviation(ours: &CsMat<f64>, exact: ArrayView2<'_, f64>) -> f64 {
+    let scale = exact.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
+    ours.to_dense().iter().zip(exact).fold(0.0, |s: f64, (a, b)| s.max((a - b).abs())) / scale
+}
+
+fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
+    let options = |s| PlanOptions::new(quantity).strategy(s);
+    let mut plans: Vec<Plan> = Strategy::of(quantity).map(|s| Plan::with(net, &options(s)).unwrap()).collect();
+    if quantity == Quantity::HessianDiagonal {
+        let joint = Strategy::of(quantity).map(|s| Plan::with(net, &options(s).with_jacobian()).unwrap());
+        plans.extend(joint);
+    }
+    plans.push(Plan::new(net, quantity).unwrap());
+    plans
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_strategy_agrees_with_the_definitions(recipe in recipes(STEPS)) {
+        let net = recipe.build();
+        let x = recipe.point(&net);
+        let exact = reference(&net, x.view());
+        let scale = exact.value.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
+        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
+            for plan in plans(&net, quantity) {
+                let all = plan.run_all(&net, x.view()).unwrap();
+                let value = (&all.value - &exact.value).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
+                prop_assert!(value < 1e-12, "value by {}: {value:e}", plan.strategy());
+                if let Some(jacobian) = &all.jacobian {
+                    let error = deviation(jacobian, exact.jacobian.view());
+                    prop_assert!(error < 1e-12, "Jacobian by {}: {error:e}\n{plan}", plan.strategy());
+                }
+                if let Some(diagonal) = &all.hessian_diagonal {
+                    let error = deviation(diagonal, exact.diagonal.view());
+                    prop_assert!(error < 1e-12, "Hessian diagonal by {}: {error:e}\n{plan}", plan.strategy());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn single_precision_agrees_within_its_own(recipe in recipes(STEPS)) {
+        let net = recipe.build();
+        let single = net.cast::<f32>().unwrap();
+        let x = recipe.point(&net).mapv(|v| v as f32);
+        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
+            let oracle = Plan::with(&single, &PlanOptions::new(quantity).strategy(Strategy::Dense)).unwrap();
+            let exact = oracle.run(&net, x.mapv(f64::from).view()).unwrap().to_dense();
+            for plan in plans(&net, quantity) {
+                let ours = plan.run(&single, x.view()).unwrap().map(|&v| f64::from(v));
+                let error = deviation(&ours, exact.view());
+                prop_assert!(error < 1e-4, "{quantity} by {}: {error:e}", plan.strategy());
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_hold_every_nonzero_and_colorings_are_valid(recipe in recipes(STEPS)) {
+        let net = recipe.build();
+        let sparsity = Sparsity::of(&net).unwrap();
+        let (jacobian, diagonal, meeting) =
+            (sparsity.jacobian().unwrap(), sparsity.hessian_diagonal().unwrap(), sparsity.meeting().unwrap());
+        for point in 0..3 {
+            let x = recipe.point(&net) + 0.37 * f64::from(point);
+            let exact = reference(&net, x.view());
+            for ((i, j), &v) in exact.jacobian.indexed_iter() {
+                prop_assert!(v == 0.0 || jacobian.contains(i, j), "J[{i}, {j}] = {v}");
+            }
+            for ((i, j), &v) in exact.diagonal.indexed_iter() {
+                prop_assert!(v == 0.0 || diagonal.contains(i, j), "D[{i}, {j}] = {v}");
+            }
+        }
+        prop_assert_eq!(jacobian.union(&meeting).unwrap(), jacobian.clone());
+        prop_assert_eq!(meeting.union(&diagonal).unwrap(), meeting.clone());
+        for order in [Order::Natural, Order::SmallestLast, Order::Best] {
+            for side in [Side::Columns, Side::Rows] {
+                for pattern in [&jacobian, &meeting] {
+                    let coloring = partial_distance2_coloring(pattern, side, order);
+                    prop_assert!(check_partial_distance2(pattern, side, &coloring).is_ok());
+                }
+            }
+            let outputs: Vec<usize> = (0..net.outputs()).step_by(2).collect();
+            let graph = sparsity.hessian(&net, &outputs).unwrap();
+            prop_assert_eq!(&graph, &graph.transpose());
+            let coloring = distance1_coloring(&graph, order).unwrap();
+            prop_assert!(check_distance1(&graph, &coloring).is_ok());
+            // Whoever is in a row of P_D is in the graph.
+            for &i in &outputs {
+                prop_assert!(diagonal.row(i).iter().all(|&j| graph.contains(j as usize, j as usize)));
+            }
+        }
+    }
+
+    #[test]
+    fn passes_are_what_the_plan_says(recipe in recipes(STEPS), block in 1usize..5) {
+        let net = recipe.build();
+        let x = recipe.point(&net).to_vec();
+        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
+            for strategy in Strategy::of(quantity) {
+                let options = PlanOptions::new(quantity).strategy(strategy).lane_block(block);
+                let plan = Plan::with(&net, &options).unwrap();
+                let mut workspace = Workspace::new();
+                plan.run_into(&net, &x, Outputs::default(), &mut workspace).unwrap();
+                prop_assert_eq!(workspace.passes(), plan.passes(), "{}", strategy);
+            }
+        }
+    }
+
+    #[test]
+    fn lane_blocks_and_batches_do_not_change_results(recipe in recipes(STEPS), block in 1usize..9, points in 1usize..12) {
+        let net = recipe.build();
+        let mut xs = Array2::zeros((points, net.inputs()));
+        for (k, mut row) in xs.rows_mut().into_iter().enumerate() {
+            row.assign(&(recipe.point(&net) * (1.0 - 0.05 * k as f64)));
+        }
+        for strategy in Strategy::of(Quantity::HessianDiagonal) {
+            let options = PlanOptions::new(Quantity::HessianDiagonal).strategy(strategy).with_jacobian();
+            let one = Plan::with(&net, &options).unwrap();
+            let other = Plan::with(&net, &options.clone().lane_block(block)).unwrap();
+            let batch = other.run_batch(&net, xs.view()).unwrap();
+            for (k, x) in xs.rows().into_iter().enumerate() {
+                let single = one.run_all(&net, x).unwrap();
+                let pairs = [(single.jacobian, &batch.jacobian), (single.hessian_diagonal, &batch.hessian_diagonal)];
+                for (single, batch) in pairs {
+                    let (single, batch) = (single.unwrap(), batch.as_ref().unwrap());
+                    let scale = single.data().iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
+                    for (a, b) in single.data().iter().zip(batch.row(k)) {
+                        prop_assert!((a - b).abs() <= 1e-13 * scale, "{a} and {b} by {strategy}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn files_hold_the_whole_network(recipe in recipes(STEPS)) {
+        let net = recipe.build();
+        let custom = format!("{net}").contains("swish by jet");
+        match net.to_bytes() {
+            Err(e) => prop_assert!(custom, "{e}"),
+            Ok(bytes) => {
+                let again = Network::from_bytes(&bytes).unwrap();
+                prop_assert_eq!(again.structure(), net.structure());
+                let x = recipe.point(&net);
+                let plan = Plan::new(&net, Quantity::HessianDiagonal).unwrap();
+                prop_assert_eq!(plan.run(&net, x.view()).unwrap(), plan.run(&again, x.view()).unwrap());
+            }
+        }
+    }
+}
+
+/// The generator itself: all kinds of layers appear, and most networks are deep, curved and compressible.
+#[test]
+fn generated_networks_are_diverse() {
+    use proptest::strategy::{Strategy as _, ValueTree};
+    use proptest::test_runner::TestRunner;
+    use std::collections::BTreeMap;
+    let mut runner = TestRunner::deterministic();
+    let mut kinds = BTreeMap::new();
+    let (mut curved, mut compressed, mut split) = (0, 0, 0);
+    const NETWORKS: usize = 300;
+    for _ in 0..NETWORKS {
+        let net = recipes(STEPS).new_tree(&mut runner).unwrap().current().build();
+        for (_, layer) in net.layers() {
+            *kinds.entry(layer.kind().name()).or_insert(0) += 1;
+        }
+        let plan = Plan::new(&net, Quantity::HessianDiagonal).unwrap();
+        curved += usize::from(plan.pattern().nnz() > 0);
+        compressed += usize::from(plan.pattern().nnz() > 0 && plan.colors() < net.inputs());
+        split += usize::from(net.output_layers().len() > 1);
+    }
+    println!("{kinds:?}, curved {curved}, compressed {compressed}, several outputs {split}");
+    let names = ["conv", "dense", "elementwise", "gather", "input", "max", "product", "sparse", "sum"];
+    assert!(names.iter().all(|k| kinds.get(k).is_some_and(|&c| c > NETWORKS / 20)), "{kinds:?}");
+    assert!(curved > NETWORKS / 2 && compressed > NETWORKS / 5 && split > NETWORKS / 5);
+}
