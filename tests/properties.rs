@@ -5,7 +5,9 @@ mod networks;
 #[path = "support/reference.rs"]
 mod reference;
 
-use colorjet::coloring::{Side, check_distance1, check_partial_distance2, distance1_coloring, partial_distance2_coloring};
+use colorjet::coloring::{
+    Side, check_distance1, check_partial_distance2, distance1_coloring, partial_distance2_coloring,
+};
 use colorjet::{Network, Order, Outputs, Plan, PlanOptions, Quantity, Sparsity, Strategy, Workspace};
 use ndarray::{Array2, ArrayView2};
 use networks::recipes;
@@ -33,7 +35,7 @@ fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn every_strategy_agrees_with_the_definitions(recipe in recipes(STEPS)) {
@@ -65,11 +67,19 @@ proptest! {
         let x = recipe.point(&net).mapv(|v| v as f32);
         for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
             let oracle = Plan::with(&single, &PlanOptions::new(quantity).strategy(Strategy::Dense)).unwrap();
-            let exact = oracle.run(&net, x.mapv(f64::from).view()).unwrap().to_dense();
+            let point = x.mapv(f64::from);
+            let exact = oracle.run(&net, point.view()).unwrap();
+            // What a change of x by some units in the last place of f32 does is the network's doing.
+            let sensitivity = [1.0 - 4e-7, 1.0 + 4e-7].map(|factor| {
+                let moved = oracle.run(&net, (&point * factor).view()).unwrap();
+                deviation(&moved, exact.to_dense().view())
+            });
+            let bound = 1e-4f64.max(20.0 * sensitivity[0].max(sensitivity[1]));
+            let exact = exact.to_dense();
             for plan in plans(&net, quantity) {
                 let ours = plan.run(&single, x.view()).unwrap().map(|&v| f64::from(v));
                 let error = deviation(&ours, exact.view());
-                prop_assert!(error < 1e-4, "{quantity} by {}: {error:e}", plan.strategy());
+                prop_assert!(error < bound, "{quantity} by {}: {error:e}", plan.strategy());
             }
         }
     }

@@ -30,8 +30,11 @@ pub fn recipes(steps: usize) -> impl Strategy<Value = Recipe> {
         ((1usize..4), (1usize..9)).prop_map(|(c, l)| vec![c, l]),
         ((1usize..3), (1usize..5), (1usize..5)).prop_map(|(c, h, w)| vec![c, h, w]),
     ];
-    let step = (0..KINDS, any::<[usize; 2]>(), any::<[usize; 4]>())
-        .prop_map(|(kind, reads, numbers)| Step { kind, reads, numbers });
+    let step = (0..KINDS, any::<[usize; 2]>(), any::<[usize; 4]>()).prop_map(|(kind, reads, numbers)| Step {
+        kind,
+        reads,
+        numbers,
+    });
     (prop::collection::vec(shape, 1..3), prop::collection::vec(step, 1..=steps), any::<u64>())
         .prop_map(|(inputs, steps, seed)| Recipe { inputs, steps, seed })
 }
@@ -103,7 +106,8 @@ pub fn delicate_functions() -> Vec<Activation> {
 impl Recipe {
     /// The network: steps that do not fit the layers they read are replaced by an activation.
     pub fn build(&self) -> Network {
-        let mut cook = Cook { builder: Network::builder(), layers: Vec::new(), random: Random(self.seed), read: Vec::new() };
+        let mut cook =
+            Cook { builder: Network::builder(), layers: Vec::new(), random: Random(self.seed), read: Vec::new() };
         for (q, shape) in self.inputs.iter().enumerate() {
             let input = cook.builder.input(&format!("x{q}"), shape).unwrap();
             cook.layers.push(input);
@@ -252,18 +256,17 @@ impl Cook {
         }
     }
 
-    /// A layer of the same shape, or the layer itself.
-    fn partner(&mut self, x: LayerId, shape: &[usize], choice: usize) -> LayerId {
+    /// Any layer of this shape; there is at least the one that the shape is of.
+    fn partner(&mut self, shape: &[usize], choice: usize) -> LayerId {
         let fits: Vec<usize> =
             (0..self.layers.len()).filter(|&k| self.builder.shape(self.layers[k]).unwrap() == shape).collect();
         let k = fits[choice % fits.len()];
         self.read[k] = true;
-        let _ = x;
         self.layers[k]
     }
 
     fn sum(&mut self, name: &str, x: LayerId, shape: &[usize], step: &Step) -> LayerId {
-        let other = self.partner(x, shape, step.reads[1]);
+        let other = self.partner(shape, step.reads[1]);
         let units = shape.iter().product();
         let scales = [Some(self.random.numbers([1, shape[0], units][step.numbers[0] % 3])), None];
         let shift = (step.numbers[1] % 2 == 0).then(|| self.random.numbers(units));
@@ -274,15 +277,18 @@ impl Cook {
     }
 
     fn product(&mut self, name: &str, x: LayerId, shape: &[usize], step: &Step) -> LayerId {
-        // A bounded factor keeps towers of products from overflowing.
-        let other = self.partner(x, shape, step.reads[1]);
+        let other = self.partner(shape, step.reads[1]);
+        if step.numbers[0].is_multiple_of(2) {
+            return self.builder.product(name, x, other).unwrap();
+        }
         let gate = self.builder.activation(&format!("{name}.gate"), other, Activation::Tanh).unwrap();
         self.builder.product(name, x, gate).unwrap()
     }
 
     fn max(&mut self, name: &str, x: LayerId, units: usize, step: &Step) -> LayerId {
         let m = 1 + step.numbers[0] % 4;
-        let candidates = |_| (0..1 + self.random.next() as usize % 3).map(|_| self.random.next() as u32 % units as u32).collect();
+        let candidates =
+            |_| (0..1 + self.random.next() as usize % 3).map(|_| self.random.next() as u32 % units as u32).collect();
         let candidates: Vec<Vec<u32>> = (0..m).map(candidates).collect();
         self.builder.max(name, &[x], candidates, &[m]).unwrap()
     }
@@ -291,9 +297,8 @@ impl Cook {
         let other = self.take(step.reads[1]);
         let all = units + self.builder.shape(other).unwrap().iter().product::<usize>();
         let m = 1 + step.numbers[0] % 9;
-        let index: Vec<Option<u32>> = (0..m)
-            .map(|_| (self.random.next() % 5 != 0).then(|| self.random.next() as u32 % all as u32))
-            .collect();
+        let index: Vec<Option<u32>> =
+            (0..m).map(|_| (self.random.next() % 5 != 0).then(|| self.random.next() as u32 % all as u32)).collect();
         self.builder.gather(name, &[x, other], index, &[m], 0.25).unwrap()
     }
 

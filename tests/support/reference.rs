@@ -17,8 +17,11 @@ pub fn reference(net: &Network, x: ArrayView1<'_, f64>) -> Reference {
     let mut result =
         Reference { value: Array1::zeros(m), jacobian: Array2::zeros((m, n)), diagonal: Array2::zeros((m, n)) };
     for direction in 0..n {
-        let point: Vec<Jet2> =
-            x.iter().enumerate().map(|(j, &v)| if j == direction { Jet2::variable(v) } else { Jet2::constant(v) }).collect();
+        let point: Vec<Jet2> = x
+            .iter()
+            .enumerate()
+            .map(|(j, &v)| if j == direction { Jet2::variable(v) } else { Jet2::constant(v) })
+            .collect();
         for (i, y) in evaluate(net, &point).into_iter().enumerate() {
             result.value[i] = y.value;
             result.jacobian[[i, direction]] = y.first;
@@ -55,15 +58,14 @@ fn evaluate(net: &Network, x: &[Jet2]) -> Vec<Jet2> {
                     .collect()
             }
             Kind::Conv(l) => conv(l, &joined),
-            Kind::Gather(l) => {
-                l.index().map(|i| i.map_or(Jet2::constant(l.fill()), |i| joined[i as usize])).collect()
-            }
+            Kind::Gather(l) => l.index().map(|i| i.map_or(Jet2::constant(l.fill()), |i| joined[i as usize])).collect(),
             Kind::Sum(l) => (0..layer.units())
                 .map(|k| {
                     let start = Jet2::constant(l.shift().map_or(0.0, |s| s.get(k)));
-                    operands.iter().zip(l.scales()).fold(start, |sum, (x, scale)| {
-                        sum + scale.as_ref().map_or(1.0, |s| s.get(k)) * x[k]
-                    })
+                    operands
+                        .iter()
+                        .zip(l.scales())
+                        .fold(start, |sum, (x, scale)| sum + scale.as_ref().map_or(1.0, |s| s.get(k)) * x[k])
                 })
                 .collect(),
             Kind::Elementwise(e) => joined
