@@ -258,7 +258,12 @@ impl Plan {
         let work = self.operations.saturating_mul(1 + 2 * lanes).saturating_mul(count as u64);
         let spread =
             if work > WORTH_THREADS && rayon::current_num_threads() > 1 { Spread::Threads } else { Spread::Here };
-        let run = Run { plan: self, net, points, workspace, spread };
+        let blocks = count.div_ceil(self.samples);
+        let side_by_side = spread == Spread::Threads && blocks >= rayon::current_num_threads();
+        let run = Run { plan: self, net, points, workspace, spread, side_by_side };
+        if spread == Spread::Threads {
+            run.reserve(count.min(self.samples));
+        }
         run.samples(0..count, buffers)
     }
 }
@@ -274,20 +279,52 @@ struct Run<'a, T> {
     points: &'a [T],
     workspace: &'a Workspace<T>,
     spread: Spread,
+    /// Blocks of samples are shared out among the threads; otherwise they follow each other, and the threads
+    /// share the work inside.
+    side_by_side: bool,
 }
 
 /// Buffers for value, Jacobian and Hessian diagonal of some samples.
 type Buffers<'a, T> = [&'a mut [T]; 3];
 
 impl<T: Scalar> Run<'_, T> {
-    /// Halves the samples at a multiple of the block until one block is left. With fewer blocks than threads
-    /// they are taken one after the other, and the threads share the work inside.
+    /// Makes spaces for all threads, as large as they can become: how many of them a run takes at a time is
+    /// chance, and a later run must not allocate.
+    fn reserve(&self, samples: usize) {
+        let (plan, net) = (self.plan, self.net);
+        let threads = rayon::current_num_threads();
+        let mut points = lock(&self.workspace.points);
+        let count = points.len().max(if self.side_by_side { threads } else { 1 });
+        points.resize_with(count, PointSpace::default);
+        for space in points.iter_mut() {
+            space.tape.reserve(net, samples, plan.order());
+            self.prepare(&mut space.packed, samples);
+            if let Program::ReverseOverForward(rof) = &plan.program {
+                rof.adjoints.prepare(&mut space.adjoints, plan.program.width() * samples);
+            }
+        }
+        let mut lanes = lock(&self.workspace.lanes);
+        let count = lanes.len().max(threads);
+        lanes.resize_with(count, LaneSpace::default);
+        let width = plan.program.width() * samples;
+        for space in lanes.iter_mut() {
+            match &plan.program {
+                Program::Nothing => {}
+                Program::Forward { sweep, .. } => sweep.prepare(&mut space.forward, width),
+                Program::Reverse { sweep, .. } => sweep.prepare(&mut space.reverse, width),
+                Program::ReverseOverForward(rof) => {
+                    rof.tangents.prepare(&mut space.forward, width);
+                    rof.products.prepare(&mut space.reverse, width);
+                }
+            }
+        }
+    }
+
+    /// Halves the samples at a multiple of the block until one block is left.
     fn samples(&self, samples: Range<usize>, buffers: Buffers<'_, T>) -> Result<()> {
         let block = self.plan.samples;
         if samples.len() <= block {
-            let blocks = (self.points.len() / self.plan.inputs).div_ceil(block);
-            let alone = blocks < rayon::current_num_threads();
-            let spread = if alone { self.spread } else { Spread::Here };
+            let spread = if self.side_by_side { Spread::Here } else { self.spread };
             return lend(&self.workspace.points, |space| self.block(samples, buffers, space, spread));
         }
         let blocks = samples.len().div_ceil(block);
@@ -300,11 +337,7 @@ impl<T: Scalar> Run<'_, T> {
         let (low, high) = (samples.start..middle, middle..samples.end);
         let low = || self.samples(low, [value.0, jacobian.0, diagonal.0]);
         let high = || self.samples(high, [value.1, jacobian.1, diagonal.1]);
-        let together = self.spread == Spread::Threads && {
-            let all = (self.points.len() / self.plan.inputs).div_ceil(block);
-            all >= rayon::current_num_threads()
-        };
-        let (low, high) = if together { rayon::join(low, high) } else { (low(), high()) };
+        let (low, high) = if self.side_by_side { rayon::join(low, high) } else { (low(), high()) };
         // The first error in the order of the samples, whoever finished first.
         low.and(high)
     }
@@ -318,8 +351,7 @@ impl<T: Scalar> Run<'_, T> {
     ) -> Result<()> {
         let (plan, net) = (self.plan, self.net);
         let (n, samples) = (plan.inputs, range.len());
-        let order = if plan.quantity == Quantity::Jacobian { 1 } else { 2 };
-        space.tape.record(net, &self.points[range.start * n..range.end * n], range.start, order, spread)?;
+        space.tape.record(net, &self.points[range.start * n..range.end * n], range.start, plan.order(), spread)?;
         let [value, jacobian, diagonal] = buffers;
         if !value.is_empty() {
             let mut column = 0;

@@ -57,6 +57,11 @@ impl Forward {
         self.schedule.total()
     }
 
+    /// Makes the buffers large enough for a number of lanes.
+    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Vec<T>>, lanes: usize) {
+        self.schedule.prepare(buffers, lanes);
+    }
+
     /// Carries one block of lanes through the network; `seeds(q)` are those of input layer `q`.
     pub(crate) fn sweep<'s, T: Scalar>(
         &self,
@@ -65,7 +70,7 @@ impl Forward {
         buffers: &mut Vec<Vec<T>>,
     ) {
         let Pass { net, lanes, .. } = pass;
-        self.schedule.prepare(buffers, lanes.len());
+        self.prepare(buffers, lanes.len());
         for (id, layer) in net.layers() {
             let Some(slot) = self.schedule.slot(id) else { continue };
             // The buffer leaves its place, so that the operands can be borrowed meanwhile.

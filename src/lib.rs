@@ -23,6 +23,7 @@ mod schedule;
 mod sets;
 mod sparsity;
 mod spread;
+mod spy;
 mod strategy;
 mod tape;
 

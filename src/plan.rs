@@ -259,6 +259,14 @@ impl Plan {
         numbers.saturating_mul(bytes_per_number as u64)
     }
 
+    /// Order of the derivatives that the tape must hold.
+    pub(crate) fn order(&self) -> usize {
+        match self.quantity {
+            Quantity::Jacobian => 1,
+            Quantity::HessianDiagonal => 2,
+        }
+    }
+
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
         self.jacobian.iter().chain(&self.diagonal)
     }

@@ -50,6 +50,11 @@ impl Reverse {
         self.schedule.total()
     }
 
+    /// Makes the buffers large enough for a number of lanes.
+    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Vec<T>>, lanes: usize) {
+        self.schedule.prepare(buffers, lanes);
+    }
+
     /// Carries one block of lanes from the outputs to the inputs; `seeds` are `(layer, unit, lane)` with weight one.
     pub(crate) fn adjoints<T: Scalar>(
         &self,
@@ -98,7 +103,7 @@ impl Reverse {
     ) {
         let Pass { net, lanes, spread, .. } = pass;
         let width = lanes.len();
-        self.schedule.prepare(buffers, width);
+        self.prepare(buffers, width);
         for (id, layer) in net.layers().rev() {
             let Some(slot) = self.schedule.slot(id) else { continue };
             let mut buffer = std::mem::take(&mut buffers[slot]);

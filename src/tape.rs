@@ -51,17 +51,11 @@ impl<T: Scalar> Tape<T> {
     ) -> Result<()> {
         let n = net.inputs();
         let samples = points.len() / n;
-        self.samples = samples;
-        let layers = net.layers().len();
-        self.values.resize_with(layers, Vec::new);
-        self.first.resize_with(layers, Vec::new);
-        self.second.resize_with(layers, Vec::new);
-        self.choice.resize_with(layers, Vec::new);
+        self.reserve(net, samples, order);
         let mut column = 0;
         for (id, layer) in net.layers() {
             let k = id.index();
             let mut out = std::mem::take(&mut self.values[k]);
-            out.resize(layer.units() * samples, T::zero());
             let operands = net.operands(id);
             match layer.kind() {
                 Kind::Input => {
@@ -73,11 +67,8 @@ impl<T: Scalar> Tape<T> {
                     column += layer.units();
                 }
                 Kind::Elementwise(e) => {
-                    let curved = e.activation().is_curved() && order > 1;
                     let (mut first, mut second) =
                         (std::mem::take(&mut self.first[k]), std::mem::take(&mut self.second[k]));
-                    first.resize(if order > 0 { out.len() } else { 0 }, T::zero());
-                    second.resize(if curved { out.len() } else { 0 }, T::zero());
                     let z = self.values(operands[0]);
                     let buffers = [&mut out[..], &mut first, &mut second];
                     pieces(spread, 0..layer.units(), samples, buffers, &|rows, buffers| e.value(rows, z, buffers));
@@ -100,7 +91,6 @@ impl<T: Scalar> Tape<T> {
                 }
                 Kind::Select(select) => {
                     let mut choice = std::mem::take(&mut self.choice[k]);
-                    choice.resize(out.len(), 0);
                     let units = 0..layer.units();
                     let get = |q: usize| self.values(operands[q]);
                     with_rows(operands.len(), get, |x| select.value(units, x, &mut out, &mut choice, samples));
@@ -120,6 +110,29 @@ impl<T: Scalar> Tape<T> {
             self.values[k] = out;
         }
         Ok(())
+    }
+
+    /// Makes the buffers as long as they must be for a number of samples and an order of derivatives.
+    pub(crate) fn reserve(&mut self, net: &Network<T>, samples: usize, order: usize) {
+        self.samples = samples;
+        let layers = net.layers().len();
+        self.values.resize_with(layers, Vec::new);
+        self.first.resize_with(layers, Vec::new);
+        self.second.resize_with(layers, Vec::new);
+        self.choice.resize_with(layers, Vec::new);
+        for (id, layer) in net.layers() {
+            let (k, len) = (id.index(), layer.units() * samples);
+            self.values[k].resize(len, T::zero());
+            match layer.kind() {
+                Kind::Elementwise(e) => {
+                    let curved = order > 1 && e.activation().is_curved();
+                    self.first[k].resize(if order > 0 { len } else { 0 }, T::zero());
+                    self.second[k].resize(if curved { len } else { 0 }, T::zero());
+                }
+                Kind::Select(_) => self.choice[k].resize(len, 0),
+                _ => {}
+            }
+        }
     }
 
     /// Samples recorded.
