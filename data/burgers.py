@@ -71,7 +71,7 @@ def write_reference(path):
     assert np.abs(u - check).max() < 1e-11
     with open(path + ".part", "w") as file:
         file.write("x,t,u\n")
-        file.writelines(f"{a:.17g},{b:.17g},{c:.17g}\n" for a, b, c in zip(xs, ts, check))
+        file.writelines(f"{a!r},{b!r},{c!r}\n" for a, b, c in zip(xs.tolist(), ts.tolist(), check.tolist()))
     os.replace(path + ".part", path)
 
 

@@ -225,7 +225,10 @@ impl<T: Scalar> Conv<T> {
 impl<T: Scalar> Linear<T> for Conv<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], _width: usize) {
         let sweep = Sweep::new(self, Side::Output, &self.weight, operands[0], false);
-        vectorized(|| sweep.run(rows, out));
+        vectorized(
+            #[inline(always)]
+            || sweep.run(rows, out),
+        );
     }
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
@@ -239,7 +242,10 @@ impl<T: Scalar> Linear<T> for Conv<T> {
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
         let sweep = Sweep::new(self, Side::Input, self.transpose(), adjoint, true);
-        vectorized(|| sweep.run(rows, out));
+        vectorized(
+            #[inline(always)]
+            || sweep.run(rows, out),
+        );
     }
 }
 
@@ -373,12 +379,9 @@ impl<'a, T: Scalar> Sweep<'a, T> {
                         let row = (first + read) * from_positions + (p0 * from_b + p1) * from_c;
                         let tap = read * taps + (t0 * self.kernel[1] + t1) * self.kernel[2];
                         for (p2, t2) in links[2].iter() {
-                            let from = &self.from.data[(row + p2) * width + done..][..V];
+                            let from = self.from.data[(row + p2) * width + done..].first_chunk().expect("V numbers");
                             for b in 0..B {
-                                let w = weight[b][tap + t2];
-                                for v in 0..V {
-                                    sum[b][v] = from[v].mul_add(w, sum[b][v]);
-                                }
+                                add_product(&mut sum[b], weight[b][tap + t2], from);
                             }
                         }
                     }
@@ -394,4 +397,14 @@ impl<'a, T: Scalar> Sweep<'a, T> {
         }
         done
     }
+}
+
+/// `sum += w · from`. The sum is copied out and back, or the compiler splits it into single numbers.
+#[inline(always)]
+fn add_product<T: Scalar, const V: usize>(sum: &mut [T; V], w: T, from: &[T; V]) {
+    let mut new = *sum;
+    for (n, &f) in new.iter_mut().zip(from) {
+        *n = f.mul_add(w, *n);
+    }
+    *sum = new;
 }

@@ -69,25 +69,28 @@ impl Elementwise {
         width: usize,
     ) {
         let len = lanes.len();
-        vectorized(|| {
-            for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-                let (z_first, z_second) = z.row(k).split_at(len);
-                let (out_first, out_second) = out.split_at_mut(len);
-                let first = slopes.first.row(k);
-                lanes.zip(first, z_first, out_first, |s, j, _| s * j);
-                if out_second.is_empty() {
-                    continue;
+        vectorized(
+            #[inline(always)]
+            || {
+                for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+                    let (z_first, z_second) = z.row(k).split_at(len);
+                    let (out_first, out_second) = out.split_at_mut(len);
+                    let first = slopes.first.row(k);
+                    lanes.zip(first, z_first, out_first, |s, j, _| s * j);
+                    if out_second.is_empty() {
+                        continue;
+                    }
+                    if z_second.is_empty() {
+                        out_second.fill(T::zero());
+                    } else {
+                        lanes.zip(first, z_second, out_second, |s, d, _| s * d);
+                    }
+                    if slopes.second.width > 0 {
+                        lanes.zip(slopes.second.row(k), z_first, out_second, |c, j, o| (c * j).mul_add(j, o));
+                    }
                 }
-                if z_second.is_empty() {
-                    out_second.fill(T::zero());
-                } else {
-                    lanes.zip(first, z_second, out_second, |s, d, _| s * d);
-                }
-                if slopes.second.width > 0 {
-                    lanes.zip(slopes.second.row(k), z_first, out_second, |c, j, o| (c * j).mul_add(j, o));
-                }
-            }
-        });
+            },
+        );
     }
 
     /// `z̄ += σ' ā`.
@@ -98,11 +101,14 @@ impl Elementwise {
         adjoint: Rows<'_, T>,
         out: &mut [T],
     ) {
-        vectorized(|| {
-            for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
-                lanes.zip(slopes.first.row(k), adjoint.row(k), out, |s, a, o| a.mul_add(s, o));
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
+                    lanes.zip(slopes.first.row(k), adjoint.row(k), out, |s, a, o| a.mul_add(s, o));
+                }
+            },
+        );
     }
 
     /// The tangent of [`reverse`](Self::reverse) beyond its linear part: `ż̄ += σ'' ā ż`.
@@ -114,11 +120,14 @@ impl Elementwise {
         tangent: Rows<'_, T>,
         out: &mut [T],
     ) {
-        vectorized(|| {
-            for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
-                let tangent = &tangent.row(k)[..lanes.len()];
-                lanes.zip2(second.row(k), adjoint.row(k), tangent, out, |c, a, t, o| t.mul_add(c * a, o));
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
+                    let tangent = &tangent.row(k)[..lanes.len()];
+                    lanes.zip2(second.row(k), adjoint.row(k), tangent, out, |c, a, t, o| t.mul_add(c * a, o));
+                }
+            },
+        );
     }
 }

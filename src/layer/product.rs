@@ -17,23 +17,26 @@ pub(crate) fn forward<T: Scalar>(
     width: usize,
 ) {
     let len = lanes.len();
-    vectorized(|| {
-        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-            out.fill(T::zero());
-            for (value, operand) in [(values[1], operands[0]), (values[0], operands[1])] {
-                let factor = value.row(k);
-                for (row, out) in operand.row(k).chunks_exact(len).zip(out.chunks_exact_mut(len)) {
-                    lanes.zip(factor, row, out, |f, t, o| t.mul_add(f, o));
+    vectorized(
+        #[inline(always)]
+        || {
+            for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+                out.fill(T::zero());
+                for (value, operand) in [(values[1], operands[0]), (values[0], operands[1])] {
+                    let factor = value.row(k);
+                    for (row, out) in operand.row(k).chunks_exact(len).zip(out.chunks_exact_mut(len)) {
+                        lanes.zip(factor, row, out, |f, t, o| t.mul_add(f, o));
+                    }
+                }
+                if width > len && operands.iter().all(|o| o.width > 0) {
+                    let [a, b] = operands.map(|o| &o.row(k)[..len]);
+                    for (out, (&a, &b)) in out[len..].iter_mut().zip(a.iter().zip(b)) {
+                        *out = (a + a).mul_add(b, *out);
+                    }
                 }
             }
-            if width > len && operands.iter().all(|o| o.width > 0) {
-                let [a, b] = operands.map(|o| &o.row(k)[..len]);
-                for (out, (&a, &b)) in out[len..].iter_mut().zip(a.iter().zip(b)) {
-                    *out = (a + a).mul_add(b, *out);
-                }
-            }
-        }
-    });
+        },
+    );
 }
 
 /// `ā += b c̄` for the operand whose partner has the value `partner`.
@@ -44,11 +47,14 @@ pub(crate) fn reverse<T: Scalar>(
     adjoint: Rows<'_, T>,
     out: &mut [T],
 ) {
-    vectorized(|| {
-        for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
-            lanes.zip(partner.row(k), adjoint.row(k), out, |f, a, o| a.mul_add(f, o));
-        }
-    });
+    vectorized(
+        #[inline(always)]
+        || {
+            for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
+                lanes.zip(partner.row(k), adjoint.row(k), out, |f, a, o| a.mul_add(f, o));
+            }
+        },
+    );
 }
 
 /// The tangent of [`reverse`] beyond its linear part: `ǡ += ḃ c̄`; nothing if the partner is constant.
@@ -62,9 +68,12 @@ pub(crate) fn reverse_curvature<T: Scalar>(
     if partner.width == 0 {
         return;
     }
-    vectorized(|| {
-        for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
-            lanes.zip(adjoint.row(k), &partner.row(k)[..lanes.len()], out, |a, t, o| t.mul_add(a, o));
-        }
-    });
+    vectorized(
+        #[inline(always)]
+        || {
+            for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
+                lanes.zip(adjoint.row(k), &partner.row(k)[..lanes.len()], out, |a, t, o| t.mul_add(a, o));
+            }
+        },
+    );
 }

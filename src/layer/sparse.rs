@@ -97,7 +97,10 @@ fn multiply<T: Scalar>(matrix: &CsMat<T>, rows: Range<usize>, x: Rows<'_, T>, ou
 impl<T: Scalar> Linear<T> for Sparse<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], _width: usize) {
         out.fill(T::zero());
-        vectorized(|| multiply(&self.matrix, rows, operands[0], out));
+        vectorized(
+            #[inline(always)]
+            || multiply(&self.matrix, rows, operands[0], out),
+        );
     }
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
@@ -109,6 +112,9 @@ impl<T: Scalar> Linear<T> for Sparse<T> {
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
         let transpose = self.transpose.get_or_init(|| self.matrix.transpose_view().to_csr());
-        vectorized(|| multiply(transpose, rows, adjoint, out));
+        vectorized(
+            #[inline(always)]
+            || multiply(transpose, rows, adjoint, out),
+        );
     }
 }

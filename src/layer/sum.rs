@@ -57,16 +57,19 @@ impl<T: Scalar> Sum<T> {
 impl<T: Scalar> Linear<T> for Sum<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], width: usize) {
         out.fill(T::zero());
-        vectorized(|| {
-            for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-                for (x, scale) in operands.iter().zip(&self.scales) {
-                    match scale {
-                        Some(scale) => add_scaled(out, scale.get(k), x.row(k)),
-                        None => add(out, x.row(k)),
+        vectorized(
+            #[inline(always)]
+            || {
+                for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+                    for (x, scale) in operands.iter().zip(&self.scales) {
+                        match scale {
+                            Some(scale) => add_scaled(out, scale.get(k), x.row(k)),
+                            None => add(out, x.row(k)),
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
     }
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
@@ -78,13 +81,16 @@ impl<T: Scalar> Linear<T> for Sum<T> {
     }
 
     fn reverse(&self, operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
-        vectorized(|| {
-            for (k, out) in rows.zip(out.chunks_exact_mut(adjoint.width)) {
-                match &self.scales[operand] {
-                    Some(scale) => add_scaled(out, scale.get(k), adjoint.row(k)),
-                    None => add(out, adjoint.row(k)),
+        vectorized(
+            #[inline(always)]
+            || {
+                for (k, out) in rows.zip(out.chunks_exact_mut(adjoint.width)) {
+                    match &self.scales[operand] {
+                        Some(scale) => add_scaled(out, scale.get(k), adjoint.row(k)),
+                        None => add(out, adjoint.row(k)),
+                    }
                 }
-            }
-        });
+            },
+        );
     }
 }
