@@ -50,9 +50,8 @@ impl AddAssign for Passes {
 
 impl fmt::Display for Passes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let side = |sweeps, lanes, way: &str| {
-            format!("{} in {}", count(lanes, &format!("{way} lane")), count(sweeps, "sweep"))
+            format!("{} in {}", counted(lanes, &format!("{way} lane")), counted(sweeps, "sweep"))
         };
         let forward = side(self.forward_sweeps, self.forward_lanes, "forward");
         let reverse = side(self.reverse_sweeps, self.reverse_lanes, "reverse");
@@ -79,4 +78,9 @@ pub(crate) fn reverse_over_forward(tangents: usize, groups: impl IntoIterator<It
 /// The least that [`reverse_over_forward`] can cost for a number of groups, known before any of them is colored.
 pub(crate) fn least_reverse_over_forward(groups: usize) -> u64 {
     2 * groups as u64 + u64::from(groups > 0)
+}
+
+/// `1 group`, `2 groups`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

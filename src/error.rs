@@ -47,10 +47,10 @@ pub enum ErrorKind {
 /// assert_eq!(error.kind(), ErrorKind::Empty);
 /// assert!(error.to_string().starts_with("in layer \"x\": "));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     place: Vec<String>,
@@ -101,6 +101,13 @@ impl fmt::Display for Error {
             write!(f, "in {}: ", self.0.place.join(", "))?;
         }
         f.write_str(&self.0.message)
+    }
+}
+
+/// The sentence and the kind: what `unwrap` and a `main` that returns an error show.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({:?})", self.kind())
     }
 }
 

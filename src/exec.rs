@@ -16,11 +16,11 @@ use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
 use crate::strategy::Quantity;
 use crate::tape::{Pass, Tape};
+use crate::workspace::{LaneSpace, Packed, PointSpace, Workspace, lend, lock};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use sprs::CsMat;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Operations below which a run stays on the calling thread: waking another one takes some microseconds.
 const WORTH_THREADS: u64 = 1 << 19;
@@ -56,90 +56,6 @@ pub struct Outputs<'a, T> {
     pub jacobian: &'a mut [T],
     /// points × entries of the Hessian diagonal, or empty if not wanted.
     pub hessian_diagonal: &'a mut [T],
-}
-
-/// Memory of a run, to be used again: after the first run with it nothing is allocated.
-#[derive(Debug)]
-pub struct Workspace<T> {
-    points: Mutex<Vec<PointSpace<T>>>,
-    lanes: Mutex<Vec<LaneSpace<T>>>,
-    passes: Mutex<Passes>,
-}
-
-impl<T> Default for Workspace<T> {
-    fn default() -> Self {
-        Workspace { points: Mutex::default(), lanes: Mutex::default(), passes: Mutex::default() }
-    }
-}
-
-impl<T> Workspace<T> {
-    /// Empty; the first run makes it as large as it must be.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sweeps made so far, counted where they are made.
-    pub fn passes(&self) -> Passes {
-        *lock(&self.passes)
-    }
-
-    fn count(&self, passes: Passes) {
-        *lock(&self.passes) += passes;
-    }
-}
-
-/// What a block of samples needs, whatever the number of its lanes.
-#[derive(Debug)]
-struct PointSpace<T> {
-    tape: Tape<T>,
-    adjoints: Vec<Vec<T>>,
-    packed: Vec<Packed<T>>,
-}
-
-/// Entries that one task found, before they are put in order.
-#[derive(Debug)]
-struct Packed<T> {
-    jacobian: Vec<T>,
-    diagonal: Vec<T>,
-}
-
-impl<T> Default for Packed<T> {
-    fn default() -> Self {
-        Packed { jacobian: Vec::new(), diagonal: Vec::new() }
-    }
-}
-
-impl<T> Default for PointSpace<T> {
-    fn default() -> Self {
-        PointSpace { tape: Tape::default(), adjoints: Vec::new(), packed: Vec::new() }
-    }
-}
-
-/// What a block of lanes needs.
-#[derive(Debug)]
-struct LaneSpace<T> {
-    forward: Vec<Vec<T>>,
-    reverse: Vec<Vec<T>>,
-}
-
-impl<T> Default for LaneSpace<T> {
-    fn default() -> Self {
-        LaneSpace { forward: Vec::new(), reverse: Vec::new() }
-    }
-}
-
-/// A panic elsewhere cannot leave a pool of buffers in a bad state.
-fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Takes a space from the pool for the time of a call.
-fn lend<S: Default, R>(pool: &Mutex<Vec<S>>, f: impl FnOnce(&mut S) -> R) -> R {
-    let taken = lock(pool).pop();
-    let mut space = taken.unwrap_or_default();
-    let result = f(&mut space);
-    lock(pool).push(space);
-    result
 }
 
 impl Plan {
@@ -237,11 +153,7 @@ impl Plan {
             bail!(PlanMismatch, "the plan was made for a network {}, not for {}", self.structure, net.structure());
         }
         let n = self.inputs;
-        ensure!(!points.is_empty(), Empty, "there is no point");
-        ensure!(points.len() % n == 0, Shape, "x has {} numbers, but the network has {n} inputs", points.len());
-        if let Some((at, value)) = first_non_finite(points) {
-            bail!(NonFinite, "x[{}] is {value}, in sample {}", at % n, at / n);
-        }
+        check_points(points, n)?;
         let count = points.len() / n;
         let per_point = [self.outputs, nnz(&self.jacobian), nnz(&self.diagonal)];
         let buffers = [outputs.value, outputs.jacobian, outputs.hessian_diagonal];
@@ -265,6 +177,49 @@ impl Plan {
             run.reserve(count.min(self.samples));
         }
         run.samples(0..count, buffers)
+    }
+}
+
+impl<T: Scalar> Network<T> {
+    /// y, the outputs at one point.
+    ///
+    /// # Errors
+    /// As [`Plan::run`], without the plan's.
+    pub fn value(&self, x: ArrayView1<'_, T>) -> Result<Array1<T>> {
+        let x = x.to_vec();
+        check_points(&x, self.inputs())?;
+        ensure!(x.len() == self.inputs(), Shape, "x has {} numbers, but the network has {}", x.len(), self.inputs());
+        let mut tape = Tape::default();
+        tape.record(self, &x, 0, 0, Spread::Threads)?;
+        let mut value = vec![T::zero(); self.outputs()];
+        copy_values(self, &tape, &mut value);
+        Ok(Array1::from(value))
+    }
+}
+
+/// Points must be whole and finite.
+fn check_points<T: Scalar>(points: &[T], inputs: usize) -> Result<()> {
+    ensure!(!points.is_empty(), Empty, "there is no point");
+    let whole = points.len().is_multiple_of(inputs);
+    ensure!(whole, Shape, "x has {} numbers, but the network has {inputs} inputs", points.len());
+    if let Some((at, value)) = first_non_finite(points) {
+        bail!(NonFinite, "x[{}] is {value}, in sample {}", at % inputs, at / inputs);
+    }
+    Ok(())
+}
+
+/// The outputs of all samples on the tape, samples × m.
+fn copy_values<T: Scalar>(net: &Network<T>, tape: &Tape<T>, value: &mut [T]) {
+    let outputs = value.len() / tape.samples();
+    let mut column = 0;
+    for &output in net.output_layers() {
+        let rows = tape.values(output);
+        for unit in 0..net.layer(output).units() {
+            for (sample, &v) in rows.row(unit).iter().enumerate() {
+                value[sample * outputs + column + unit] = v;
+            }
+        }
+        column += net.layer(output).units();
     }
 }
 
@@ -354,16 +309,7 @@ impl<T: Scalar> Run<'_, T> {
         space.tape.record(net, &self.points[range.start * n..range.end * n], range.start, plan.order(), spread)?;
         let [value, jacobian, diagonal] = buffers;
         if !value.is_empty() {
-            let mut column = 0;
-            for &output in net.output_layers() {
-                let rows = space.tape.values(output);
-                for unit in 0..net.layer(output).units() {
-                    for (sample, &v) in rows.row(unit).iter().enumerate() {
-                        value[sample * plan.outputs + column + unit] = v;
-                    }
-                }
-                column += net.layer(output).units();
-            }
+            copy_values(net, &space.tape, value);
         }
         let PointSpace { tape, adjoints, packed } = space;
         let tape = &*tape;

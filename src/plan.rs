@@ -1,13 +1,13 @@
-//! [`Plan`]: everything that is prepared once for a network, and the choice of the strategy.
+//! [`Plan`]: everything that is prepared once for a network.
 
-use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
-use crate::compress::Readout;
-use crate::cost::{self, Passes};
-use crate::error::{Result, bail, ensure};
+use crate::coloring::Order;
+use crate::cost::{Passes, counted};
+use crate::error::{Result, ensure};
 use crate::memory;
 use crate::network::{Network, Structure};
 use crate::pattern::Pattern;
-use crate::program::{Groups, Program, Target, full_pattern};
+use crate::planner::{Planner, lane_width, sample_block};
+use crate::program::{Program, Target};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
 use crate::strategy::{Quantity, Strategy};
@@ -281,247 +281,32 @@ impl Plan {
     }
 }
 
-/// Lanes in one sweep: wide enough for a matrix product to be fast, narrow enough to give every core a block.
-///
-/// A small network is swept at once.
-fn lane_width(lanes: usize, operations: u64) -> usize {
-    const SMALL: u64 = 1 << 20;
-    if 2 * operations * lanes as u64 <= SMALL {
-        return lanes.min(64);
-    }
-    lanes.div_ceil(16).next_multiple_of(8).min(64)
-}
-
-/// Samples in one sweep: as many as fill a block of lanes, as long as the buffers stay small.
-fn sample_block(lanes: usize, numbers_per_sample: usize) -> usize {
-    const LANES: usize = 256;
-    const NUMBERS: usize = 1 << 22;
-    let samples = (LANES / lanes.max(1)).min(NUMBERS / numbers_per_sample.max(1)).clamp(1, 64);
-    if samples >= 8 { samples / 8 * 8 } else { samples }
-}
-
-/// The parts of a plan that depend on the strategy.
-struct Made {
-    strategy: Strategy,
-    program: Program,
-    jacobian: Option<Target>,
-    diagonal: Option<Target>,
-    colors: usize,
-    groups: usize,
-    reason: String,
-}
-
-struct Planner<'a, T> {
-    net: &'a Network<T>,
-    sparsity: &'a Sparsity,
-    order: Order,
-    with_jacobian: bool,
-    max_bytes: u64,
-    width: &'a dyn Fn(usize) -> usize,
-}
-
-impl<T: Scalar> Planner<'_, T> {
-    /// The Jacobian: the direction with fewer colors; forward if they are equal, since it keeps nothing.
-    fn jacobian(&self, forced: Option<Strategy>) -> Result<Made> {
-        let pattern = self.sparsity.jacobian()?;
-        let color = |side| partial_distance2_coloring(&pattern, side, self.order);
-        let forward = |coloring: &Coloring, reason| {
-            let program = Program::forward(self.net, 1, &pattern, coloring, self.width);
-            self.made(Strategy::Forward, program, Some(pattern.clone()), None, coloring.count(), reason)
-        };
-        let reverse = |coloring: &Coloring, reason| {
-            let program = Program::reverse(self.net, &pattern, coloring, self.width);
-            let read = match &program {
-                Program::Reverse { blocks, .. } => {
-                    Program::read_reverse(self.net, blocks, coloring, (self.width)(coloring.count()), &pattern)
-                }
-                _ => empty_readout(self.net, &pattern),
-            };
-            let jacobian = Some(Target { pattern: pattern.clone(), readout: read });
-            let (strategy, colors) = (Strategy::Reverse, coloring.count());
-            Made { strategy, program, jacobian, diagonal: None, colors, groups: 0, reason }
-        };
-        Ok(match forced {
-            Some(Strategy::Reverse) => reverse(&color(Side::Rows), "forced".into()),
-            Some(_) => forward(&color(Side::Columns), "forced".into()),
-            None => {
-                let (columns, rows) = (color(Side::Columns), color(Side::Rows));
-                let (c, r) = (columns.count(), rows.count());
-                if c <= r {
-                    forward(&columns, format!("{c} column colors, no more than {r} row colors"))
-                } else {
-                    reverse(&rows, format!("{r} row colors, fewer than {c} column colors"))
-                }
-            }
-        })
-    }
-
-    /// The Hessian diagonal, by the number of plain evaluations that the lanes are worth.
-    fn hessian_diagonal(&self, forced: Option<Strategy>) -> Result<Made> {
-        let diagonal = self.sparsity.hessian_diagonal()?;
-        let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
-        // P_J ⊇ P_M ⊇ P_D, so whoever reads the Jacobian too colors P_J.
-        let colored = match &jacobian {
-            Some(jacobian) => jacobian.clone(),
-            None => self.sparsity.meeting()?,
-        };
-        let double_forward = |reason| {
-            let coloring = partial_distance2_coloring(&colored, Side::Columns, self.order);
-            let order = if diagonal.nnz() > 0 { 2 } else { 1 };
-            let program = if diagonal.nnz() == 0 && jacobian.is_none() {
-                Program::Nothing
-            } else {
-                Program::forward(self.net, order, &colored, &coloring, self.width)
-            };
-            let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
-            self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
-        };
-        let groups = || {
-            // The sum over a group must leave every row readable.
-            let rows = jacobian.as_ref().unwrap_or(&diagonal);
-            let of_output = partial_distance2_coloring(rows, Side::Rows, self.order);
-            Groups::new(self.net, self.sparsity, of_output, self.order)
-        };
-        let reverse_over_forward = |groups: &Groups, reason| {
-            let (program, read, read_jacobian) = groups.program(self.net, &diagonal, jacobian.as_ref(), self.width);
-            let target = |(pattern, readout): (&Pattern, _)| Target { pattern: pattern.clone(), readout };
-            Made {
-                strategy: Strategy::ReverseOverForward,
-                program,
-                jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
-                diagonal: Some(target((&diagonal, read))),
-                colors: groups.colors().1,
-                groups: groups.count(),
-                reason,
-            }
-        };
-        match forced {
-            Some(Strategy::ReverseOverForward) => return Ok(reverse_over_forward(&groups(), "forced".into())),
-            Some(_) => return Ok(double_forward("forced".into())),
-            None => {}
-        }
-        // 1. Without curvature there is nothing to choose.
-        if diagonal.nnz() == 0 {
-            return Ok(double_forward("no output is curved in any input".into()));
-        }
-        // 2. The least that reverse-over-forward can cost is known from the number of groups alone.
-        let made = double_forward(String::new());
-        let forward_cost = cost::double_forward(made.colors);
-        let rows = jacobian.as_ref().unwrap_or(&diagonal);
-        let least = cost::least_reverse_over_forward(rows_lower_bound(rows));
-        if forward_cost <= least {
-            let reason = format!(
-                "{} second-order lanes are worth {forward_cost} evaluations, reverse-over-forward at least {least}",
-                made.colors
-            );
-            return Ok(Made { reason, ..made });
-        }
-        // 3. Otherwise both are counted.
-        let groups = groups();
-        let reverse_cost = groups.cost();
-        Ok(if reverse_cost < forward_cost {
-            let (few, many) = groups.colors();
-            let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
-            reverse_over_forward(
-                &groups,
-                format!(
-                    "{} output groups with {lanes} lanes are worth {reverse_cost} evaluations, {} second-order lanes {forward_cost}",
-                    groups.count(),
-                    made.colors
-                ),
-            )
-        } else {
-            let reason = format!(
-                "{} second-order lanes are worth {forward_cost} evaluations, reverse-over-forward {reverse_cost}",
-                made.colors
-            );
-            Made { reason, ..made }
-        })
-    }
-
-    /// The oracle: every entry, one lane for every input.
-    fn dense(&self, quantity: Quantity) -> Result<Made> {
-        let (n, m) = (self.net.inputs(), self.net.outputs());
-        let entries = m as u128 * n as u128;
-        // Pattern, readout, column indices and values.
-        let bytes = entries * (4 + 16 + 8 + 2 * size_of::<T>()) as u128;
-        if bytes > u128::from(self.max_bytes) {
-            bail!(
-                TooLarge,
-                "a dense {m} × {n} {quantity} has {entries} entries and needs {}, of {} allowed",
-                memory::in_words(u64::try_from(bytes).unwrap_or(u64::MAX)),
-                memory::in_words(self.max_bytes)
-            );
-        }
-        let pattern = full_pattern(m, n);
-        let (order, coloring) = (if quantity == Quantity::Jacobian { 1 } else { 2 }, Coloring::trivial(n));
-        let program = Program::forward(self.net, order, &pattern, &coloring, self.width);
-        let (jacobian, diagonal) = match quantity {
-            Quantity::Jacobian => (Some(pattern), None),
-            Quantity::HessianDiagonal => (self.with_jacobian.then(|| pattern.clone()), Some(pattern)),
-        };
-        Ok(self.made(Strategy::Dense, program, jacobian, diagonal, n, "forced".into()))
-    }
-
-    /// A plan that reads tangent lanes.
-    fn made(
-        &self,
-        strategy: Strategy,
-        program: Program,
-        jacobian: Option<Pattern>,
-        diagonal: Option<Pattern>,
-        colors: usize,
-        reason: String,
-    ) -> Made {
-        let target = |pattern: Pattern| {
-            let readout = match &program {
-                Program::Forward { inputs, .. } => Program::read_forward(self.net, inputs, &pattern),
-                _ => empty_readout(self.net, &pattern),
-            };
-            Target { pattern, readout }
-        };
-        let (jacobian, diagonal) = (jacobian.map(target), diagonal.map(target));
-        Made { strategy, program, jacobian, diagonal, colors, groups: 0, reason }
-    }
-}
-
-/// The readout of a pattern without entries.
-fn empty_readout<T: Scalar>(net: &Network<T>, pattern: &Pattern) -> Readout {
-    debug_assert_eq!(pattern.nnz(), 0);
-    let nowhere = |_, _| unreachable!("there is no entry");
-    Readout::new(pattern, net.output_layers(), 0, 1, nowhere)
-}
-
-/// No grouping of rows can have fewer groups than the entries of the fullest column.
-fn rows_lower_bound(pattern: &Pattern) -> usize {
-    let mut count = vec![0usize; pattern.cols()];
-    pattern.indices().iter().for_each(|&j| count[j as usize] += 1);
-    count.into_iter().max().unwrap_or(0)
-}
-
 /// The plan in words: patterns, colors, passes, strategy and why.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, m) = (self.inputs, self.outputs);
         let pattern = self.pattern();
         let (nnz, entries) = (pattern.nnz(), n as f64 * m as f64);
-        writeln!(f, "{} of {n} inputs → {m} outputs", self.quantity)?;
+        writeln!(f, "{} of {} → {}", self.quantity, counted(n, "input"), counted(m, "output"))?;
         writeln!(f, "  pattern   {nnz} entries of {entries:.0} ({:.3} %)", 100.0 * nnz as f64 / entries)?;
         if let (Quantity::HessianDiagonal, Some(jacobian)) = (self.quantity, self.jacobian_pattern()) {
             writeln!(f, "  Jacobian  {} entries, from the same passes", jacobian.nnz())?;
         }
         writeln!(f, "  strategy  {}: {}", self.strategy, self.reason)?;
         match (self.strategy, self.groups) {
-            (Strategy::Reverse, _) => writeln!(f, "  colors    {} of {m} outputs", self.colors)?,
-            (_, 0) => writeln!(f, "  colors    {} of {n} inputs", self.colors)?,
-            (_, groups) => writeln!(f, "  colors    {} of {n} inputs, {groups} groups of outputs", self.colors)?,
+            (Strategy::Reverse, _) => writeln!(f, "  colors    {} for {}", self.colors, counted(m, "output"))?,
+            (_, 0) => writeln!(f, "  colors    {} for {}", self.colors, counted(n, "input"))?,
+            (_, groups) => {
+                let groups = counted(groups, "group");
+                writeln!(f, "  colors    {} for {}, {groups} of outputs", self.colors, counted(n, "input"))?;
+            }
         }
         let passes = self.passes();
         let against = if self.strategy == Strategy::Reverse { m } else { n };
         write!(f, "  passes    {passes}")?;
         if self.strategy != Strategy::Dense && self.colors >= against && against > 1 {
             write!(f, " (no gain over dense)")?;
-        } else if self.groups == 0 {
+        } else if self.groups == 0 && against > 1 {
             write!(f, " instead of {against}")?;
         }
         write!(f, "\n  memory    {} for each thread", memory::in_words(self.workspace_bytes(8)))

@@ -51,6 +51,14 @@ pub(crate) fn add_scaled<T: Scalar>(out: &mut [T], factor: T, row: &[T]) {
     }
 }
 
+/// Adds to every lane of each row its constant.
+#[inline(always)]
+pub(crate) fn add_constants<T: Scalar>(out: &mut [T], width: usize, constants: impl Iterator<Item = T>) {
+    for (out, constant) in out.chunks_exact_mut(width).zip(constants) {
+        out.iter_mut().for_each(|o| *o += constant);
+    }
+}
+
 /// `out += row` on the lanes that `row` has.
 #[inline(always)]
 pub(crate) fn add<T: Scalar>(out: &mut [T], row: &[T]) {

@@ -4,7 +4,7 @@ use super::Linear;
 use super::broadcast::cast;
 use super::window::{Links, Side, Window};
 use crate::error::{Result, ensure};
-use crate::rows::Rows;
+use crate::rows::{Rows, add_constants};
 use crate::scalar::{Scalar, vectorized};
 use crate::sets::{EMPTY, SetId, Sets};
 use std::array;
@@ -234,10 +234,10 @@ impl<T: Scalar> Linear<T> for Conv<T> {
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
         let Some(bias) = &self.bias else { return };
         let positions = self.positions(Side::Output);
-        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-            let b = bias[k / positions];
-            out.iter_mut().for_each(|o| *o += b);
-        }
+        vectorized(
+            #[inline(always)]
+            || add_constants(out, width, rows.map(|k| bias[k / positions])),
+        );
     }
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {

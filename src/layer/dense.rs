@@ -3,8 +3,8 @@
 use super::broadcast::cast;
 use super::{Linear, Seeds};
 use crate::error::{Result, ensure};
-use crate::rows::Rows;
-use crate::scalar::Scalar;
+use crate::rows::{Rows, add_constants};
+use crate::scalar::{Scalar, vectorized};
 use crate::sets::{SetId, Sets};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -94,9 +94,10 @@ impl<T: Scalar> Linear<T> for Dense<T> {
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
         let Some(bias) = &self.bias else { return };
-        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-            out.iter_mut().for_each(|o| *o += bias[k]);
-        }
+        vectorized(
+            #[inline(always)]
+            || add_constants(out, width, rows.map(|k| bias[k])),
+        );
     }
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {

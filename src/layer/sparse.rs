@@ -3,7 +3,7 @@
 use super::broadcast::cast;
 use super::{Linear, Seeds};
 use crate::error::{Result, ensure};
-use crate::rows::{Rows, add_scaled};
+use crate::rows::{Rows, add_constants, add_scaled};
 use crate::scalar::{Scalar, vectorized};
 use crate::sets::{SetId, Sets};
 use ndarray::Array1;
@@ -105,9 +105,10 @@ impl<T: Scalar> Linear<T> for Sparse<T> {
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
         let Some(bias) = &self.bias else { return };
-        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-            out.iter_mut().for_each(|o| *o += bias[k]);
-        }
+        vectorized(
+            #[inline(always)]
+            || add_constants(out, width, rows.map(|k| bias[k])),
+        );
     }
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {

@@ -3,7 +3,7 @@
 use super::Linear;
 use super::broadcast::Broadcast;
 use crate::error::{Result, ensure};
-use crate::rows::{Rows, add, add_scaled};
+use crate::rows::{Rows, add, add_constants, add_scaled};
 use crate::scalar::{Scalar, vectorized};
 use crate::sets::{SetId, Sets};
 use std::ops::Range;
@@ -74,10 +74,10 @@ impl<T: Scalar> Linear<T> for Sum<T> {
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {
         let Some(shift) = &self.shift else { return };
-        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-            let shift = shift.get(k);
-            out.iter_mut().for_each(|o| *o += shift);
-        }
+        vectorized(
+            #[inline(always)]
+            || add_constants(out, width, rows.map(|k| shift.get(k))),
+        );
     }
 
     fn reverse(&self, operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {

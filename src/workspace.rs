@@ -1,0 +1,89 @@
+//! [`Workspace`]: the memory of a run, kept for the next one.
+
+use crate::cost::Passes;
+use crate::tape::Tape;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Memory of a run, to be used again: after the first run with it nothing is allocated.
+#[derive(Debug)]
+pub struct Workspace<T> {
+    pub(crate) points: Mutex<Vec<PointSpace<T>>>,
+    pub(crate) lanes: Mutex<Vec<LaneSpace<T>>>,
+    passes: Mutex<Passes>,
+}
+
+impl<T> Default for Workspace<T> {
+    fn default() -> Self {
+        Workspace { points: Mutex::default(), lanes: Mutex::default(), passes: Mutex::default() }
+    }
+}
+
+impl<T> Workspace<T> {
+    /// Empty; the first run makes it as large as it must be.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sweeps made so far, counted where they are made.
+    pub fn passes(&self) -> Passes {
+        *lock(&self.passes)
+    }
+
+    pub(crate) fn count(&self, passes: Passes) {
+        *lock(&self.passes) += passes;
+    }
+}
+
+/// What a block of samples needs, whatever the number of its lanes.
+#[derive(Debug)]
+pub(crate) struct PointSpace<T> {
+    pub(crate) tape: Tape<T>,
+    pub(crate) adjoints: Vec<Vec<T>>,
+    pub(crate) packed: Vec<Packed<T>>,
+}
+
+/// Entries that one task found, before they are put in order.
+#[derive(Debug)]
+pub(crate) struct Packed<T> {
+    pub(crate) jacobian: Vec<T>,
+    pub(crate) diagonal: Vec<T>,
+}
+
+impl<T> Default for Packed<T> {
+    fn default() -> Self {
+        Packed { jacobian: Vec::new(), diagonal: Vec::new() }
+    }
+}
+
+impl<T> Default for PointSpace<T> {
+    fn default() -> Self {
+        PointSpace { tape: Tape::default(), adjoints: Vec::new(), packed: Vec::new() }
+    }
+}
+
+/// What a block of lanes needs.
+#[derive(Debug)]
+pub(crate) struct LaneSpace<T> {
+    pub(crate) forward: Vec<Vec<T>>,
+    pub(crate) reverse: Vec<Vec<T>>,
+}
+
+impl<T> Default for LaneSpace<T> {
+    fn default() -> Self {
+        LaneSpace { forward: Vec::new(), reverse: Vec::new() }
+    }
+}
+
+/// A panic elsewhere cannot leave a pool of buffers in a bad state.
+pub(crate) fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a space from the pool for the time of a call.
+pub(crate) fn lend<S: Default, R>(pool: &Mutex<Vec<S>>, f: impl FnOnce(&mut S) -> R) -> R {
+    let taken = lock(pool).pop();
+    let mut space = taken.unwrap_or_default();
+    let result = f(&mut space);
+    lock(pool).push(space);
+    result
+}

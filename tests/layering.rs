@@ -1,0 +1,66 @@
+//! A module imports only from modules below it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The levels of the house, from the ground up; modules of one level do not know each other.
+const LEVELS: [&[&str]; 13] = [
+    &["cost", "dual", "error", "memory", "scalar", "sets", "spread"],
+    &["activation", "pattern", "rows", "strategy"],
+    &["coloring", "layer", "spy"],
+    &["network"],
+    &["compress", "format", "schedule", "sparsity", "tape"],
+    &["forward"],
+    &["reverse"],
+    &["program"],
+    &["planner"],
+    &["plan"],
+    &["workspace"],
+    &["exec"],
+    &["calls"],
+];
+
+/// Every `crate::module` that the code of a file names; comments may point anywhere.
+fn named(text: &str) -> Vec<String> {
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or(""));
+    code.flat_map(|line| line.split("crate::").skip(1))
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn imports_point_downward() {
+    let levels: BTreeMap<&str, usize> =
+        LEVELS.iter().enumerate().flat_map(|(level, names)| names.iter().map(move |n| (*n, level))).collect();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    files(&source, &mut paths);
+    let mut seen = 0;
+    for path in paths.iter().filter(|p| !p.ends_with("lib.rs")) {
+        let relative = path.strip_prefix(&source).unwrap();
+        let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
+        let module = first.trim_end_matches(".rs");
+        let Some(level) = levels.get(module) else { panic!("module {module} has no level") };
+        for name in named(&fs::read_to_string(path).unwrap()) {
+            let Some(other) = levels.get(name.as_str()) else {
+                panic!("{}: `crate::{name}` is no module with a level", relative.display());
+            };
+            assert!(name == module || other < level, "{}: {module} imports {name}", relative.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "the scan finds imports");
+}
