@@ -1,4 +1,58 @@
-//! Exact derivatives of networks with respect to their inputs.
+//! Exact derivatives of networks with respect to their *inputs*: sparse Jacobians and Hessian diagonals (the
+//! "second-order Jacobian", d²y_i/dx_j² for every output i and input j), in as few passes as the structure allows.
+//!
+//! ```
+//! use colorjet::{Activation, Network, Plan, Quantity};
+//! use ndarray::array;
+//!
+//! let net = Network::chain([3])
+//!     .dense(array![[1.0, -1.0, 0.5], [0.5, 2.0, 0.1]], array![0.1, 0.0])
+//!     .activation(Activation::Tanh)
+//!     .dense(array![[1.0, 1.0]], None)
+//!     .build()?;
+//! let plan = Plan::new(&net, Quantity::HessianDiagonal)?; // analysis and coloring, once
+//! let d = plan.run(&net, array![0.3, -0.2, 0.9].view())?; // 1 × 3, sparse
+//! # assert_eq!(d.nnz(), 3);
+//! # Ok::<(), colorjet::Error>(())
+//! ```
+//!
+//! # The identity behind everything
+//!
+//! For a network of linear maps and elementwise functions, with pre-activations z_k and a_k = σ(z_k),
+//!
+//! ```text
+//! d²y_i / dx_j dx_j'  =  Σ_k  (∂y_i/∂a_k) · σ''(z_k) · (∂z_k/∂x_j) · (∂z_k/∂x_j')
+//! ```
+//!
+//! so second derivatives arise only in curved units, and entry (j, j') only in units that depend on both inputs.
+//! From that follow the patterns ([`Sparsity`]), the colorings ([`coloring`]) and the exactness of every strategy.
+//!
+//! # Operators
+//!
+//! | call | result | shape | sweeps |
+//! |---|---|---|---|
+//! | [`Network::value`] | y | m | one |
+//! | [`jacobian`] | dy_i/dx_j | m × n, sparse | a forward lane for each column color, or a reverse lane for each row color |
+//! | [`hessian_diagonal`] | d²y_i/dx_j² | m × n, sparse | a second-order lane for each color, or Hessian-vector products |
+//! | [`Plan::run`] | the planned quantity at a point | m × n, sparse | [`Plan::passes`] |
+//! | [`Plan::run_all`] | value, Jacobian, Hessian diagonal | | the same |
+//! | [`Plan::run_batch`] | the same at B points | B × entries | the same for each point |
+//! | [`Plan::run_into`] | the same, into your buffers | B × entries | the same, without allocating |
+//!
+//! # The house, from the ground up
+//!
+//! 1. `error`, `scalar`, `memory`, `spread`: errors with their place, precisions, limits, pieces for threads.
+//! 2. `dual`, `activation`: σ, σ', σ'' of each function, vectorized.
+//! 3. `pattern`, `sets`, `rows`: structure-only matrices, shared dependency sets, blocks of lanes.
+//! 4. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules.
+//! 5. `network`, `coloring`: the layer graph; orders, distance-1 and partial distance-2 colorings, checkers.
+//! 6. `sparsity`: dependency sets through the graph; `format`: network files.
+//! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes.
+//! 8. `compress`: seeds from colors, recovery as a gather.
+//! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
+//! 10. `workspace`, `exec`, `calls`: running it.
+
+#![forbid(unsafe_code)]
 
 mod activation;
 mod calls;
@@ -44,3 +98,8 @@ pub use scalar::Scalar;
 pub use sparsity::Sparsity;
 pub use strategy::{Quantity, Strategy};
 pub use workspace::Workspace;
+
+/// The README's code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
