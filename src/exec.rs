@@ -62,8 +62,8 @@ impl Plan {
     /// The plan's quantity at one point, m × n.
     ///
     /// # Errors
-    /// [`PlanMismatch`](ErrorKind::PlanMismatch) for a network of another structure, naming both;
-    /// [`Shape`](ErrorKind::Shape) if `x` does not have n numbers; [`NonFinite`](ErrorKind::NonFinite) if one of
+    /// [`PlanMismatch`](crate::ErrorKind::PlanMismatch) for a network of another structure, naming both;
+    /// [`Shape`](crate::ErrorKind::Shape) if `x` does not have n numbers; [`NonFinite`](crate::ErrorKind::NonFinite) if one of
     /// them is NaN or infinite, or if a function of the network is not finite there (log at 0, say).
     pub fn run<T: Scalar>(&self, net: &Network<T>, x: ArrayView1<'_, T>) -> Result<CsMat<T>> {
         let all = self.run_all(net, x)?;
@@ -98,8 +98,8 @@ impl Plan {
     /// The same at many points, the rows of `points` (B × n).
     ///
     /// # Errors
-    /// As [`run`](Self::run), [`Empty`](ErrorKind::Empty) without points, and
-    /// [`TooLarge`](ErrorKind::TooLarge) if the results do not fit into the memory that is left.
+    /// As [`run`](Self::run), [`Empty`](crate::ErrorKind::Empty) without points, and
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if the results do not fit into the memory that is left.
     pub fn run_batch<T: Scalar>(&self, net: &Network<T>, points: ArrayView2<'_, T>) -> Result<BatchDerivatives<T>> {
         let count = points.nrows();
         let numbers: usize = self.outputs + self.targets().map(|t| t.pattern.nnz()).sum::<usize>();
@@ -140,7 +140,7 @@ impl Plan {
     /// On any error the buffers hold nothing of use.
     ///
     /// # Errors
-    /// As [`run_batch`](Self::run_batch); [`Shape`](ErrorKind::Shape) also for a buffer that is neither empty nor
+    /// As [`run_batch`](Self::run_batch); [`Shape`](crate::ErrorKind::Shape) also for a buffer that is neither empty nor
     /// of the right length.
     pub fn run_into<T: Scalar>(
         &self,

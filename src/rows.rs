@@ -29,7 +29,7 @@ impl<'a, T: Scalar> Lane<'a, T> {
 
 impl<'a, T: Scalar> Rows<'a, T> {
     pub(crate) fn new(data: &'a [T], width: usize) -> Self {
-        debug_assert!(width == 0 || data.len() % width == 0);
+        debug_assert!(width == 0 || data.len().is_multiple_of(width));
         Rows { data, width }
     }
 

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn very_wide_and_very_tall_patterns_are_lines() {
-        let wide = Pattern::from_rows(100_000, [0..100_000]).unwrap();
+        let wide = Pattern::from_rows(100_000, std::iter::once(0..100_000)).unwrap();
         assert_eq!(wide.to_braille(5, 5), "⠉⠉⠉⠉⠉");
         assert_eq!(wide.transpose().to_braille(5, 3), "⡇\n⡇\n⡇");
         let last = Pattern::from_rows(100_000, [[99_999]]).unwrap();

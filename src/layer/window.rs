@@ -124,7 +124,7 @@ impl Window {
         // Taps below `least` would need an output after the last one.
         let least = offset.saturating_sub((self.output - 1) * self.stride).div_ceil(self.dilation);
         let most = (offset / self.dilation).min(self.kernel - 1);
-        let hits = |t: usize| (offset - t * self.dilation) % self.stride == 0;
+        let hits = |t: usize| (offset - t * self.dilation).is_multiple_of(self.stride);
         let Some(tap) = (least..=most).take(tap_step).find(|&t| hits(t)) else { return none };
         Links {
             count: (most - tap) / tap_step + 1,

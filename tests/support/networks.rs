@@ -183,7 +183,7 @@ impl Cook {
     fn dense(&mut self, name: &str, x: LayerId, units: usize, step: &Step) -> LayerId {
         let m = 1 + step.numbers[0] % 7;
         let weight = Array2::from_shape_vec((m, units), self.random.weights(m * units, units)).unwrap();
-        let bias = (step.numbers[1] % 2 == 0).then(|| Array1::from(self.random.numbers(m)));
+        let bias = step.numbers[1].is_multiple_of(2).then(|| Array1::from(self.random.numbers(m)));
         self.builder.dense(name, x, weight, bias).unwrap()
     }
 
@@ -193,7 +193,7 @@ impl Cook {
         for i in 0..m {
             for j in 0..units {
                 // Some rows stay empty: an output may depend on nothing.
-                if self.random.next() % 3 == 0 && (i + step.numbers[1]) % 5 != 0 {
+                if self.random.next().is_multiple_of(3) && !(i + step.numbers[1]).is_multiple_of(5) {
                     triplets.add_triplet(i, j, self.random.number());
                 }
             }
@@ -269,7 +269,7 @@ impl Cook {
         let other = self.partner(shape, step.reads[1]);
         let units = shape.iter().product();
         let scales = [Some(self.random.numbers([1, shape[0], units][step.numbers[0] % 3])), None];
-        let shift = (step.numbers[1] % 2 == 0).then(|| self.random.numbers(units));
+        let shift = step.numbers[1].is_multiple_of(2).then(|| self.random.numbers(units));
         if step.numbers[2].is_multiple_of(4) && shape.len() == 1 {
             return self.builder.concat(name, &[x, other, x], 0).unwrap();
         }
@@ -297,8 +297,9 @@ impl Cook {
         let other = self.take(step.reads[1]);
         let all = units + self.builder.shape(other).unwrap().iter().product::<usize>();
         let m = 1 + step.numbers[0] % 9;
-        let index: Vec<Option<u32>> =
-            (0..m).map(|_| (self.random.next() % 5 != 0).then(|| self.random.next() as u32 % all as u32)).collect();
+        let index: Vec<Option<u32>> = (0..m)
+            .map(|_| (!self.random.next().is_multiple_of(5)).then(|| self.random.next() as u32 % all as u32))
+            .collect();
         self.builder.gather(name, &[x, other], index, &[m], 0.25).unwrap()
     }
 
