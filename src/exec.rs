@@ -170,9 +170,13 @@ impl Plan {
         let work = self.operations.saturating_mul(1 + 2 * lanes).saturating_mul(count as u64);
         let spread =
             if work > WORTH_THREADS && rayon::current_num_threads() > 1 { Spread::Threads } else { Spread::Here };
-        let blocks = count.div_ceil(self.samples);
-        let side_by_side = spread == Spread::Threads && blocks >= rayon::current_num_threads();
-        let run = Run { plan: self, net, points, workspace, spread, side_by_side };
+        // Side by side only if there is enough to do, and memory for every thread.
+        let threads = rayon::current_num_threads();
+        let needed = self.workspace_bytes(size_of::<T>()).saturating_mul(threads as u64);
+        let roomy = spread == Spread::Threads && needed <= self.max_bytes;
+        let samples_apart = roomy && count.div_ceil(self.samples) >= threads;
+        let tasks_apart = roomy && !samples_apart && self.program.tasks() >= threads;
+        let run = Run { plan: self, net, points, workspace, spread, samples_apart, tasks_apart };
         if spread == Spread::Threads {
             run.reserve(count.min(self.samples));
         }
@@ -234,9 +238,11 @@ struct Run<'a, T> {
     points: &'a [T],
     workspace: &'a Workspace<T>,
     spread: Spread,
-    /// Blocks of samples are shared out among the threads; otherwise they follow each other, and the threads
+    /// Blocks of samples are shared out among the threads; otherwise they follow each other.
+    samples_apart: bool,
+    /// The tasks of a block are shared out among the threads; otherwise they follow each other, and the threads
     /// share the work inside.
-    side_by_side: bool,
+    tasks_apart: bool,
 }
 
 /// Buffers for value, Jacobian and Hessian diagonal of some samples.
@@ -249,7 +255,7 @@ impl<T: Scalar> Run<'_, T> {
         let (plan, net) = (self.plan, self.net);
         let threads = rayon::current_num_threads();
         let mut points = lock(&self.workspace.points);
-        let count = points.len().max(if self.side_by_side { threads } else { 1 });
+        let count = points.len().max(if self.samples_apart { threads } else { 1 });
         points.resize_with(count, PointSpace::default);
         for space in points.iter_mut() {
             space.tape.reserve(net, samples, plan.order());
@@ -259,7 +265,7 @@ impl<T: Scalar> Run<'_, T> {
             }
         }
         let mut lanes = lock(&self.workspace.lanes);
-        let count = lanes.len().max(threads);
+        let count = lanes.len().max(if self.samples_apart || self.tasks_apart { threads } else { 1 });
         lanes.resize_with(count, LaneSpace::default);
         let width = plan.program.width() * samples;
         for space in lanes.iter_mut() {
@@ -279,7 +285,7 @@ impl<T: Scalar> Run<'_, T> {
     fn samples(&self, samples: Range<usize>, buffers: Buffers<'_, T>) -> Result<()> {
         let block = self.plan.samples;
         if samples.len() <= block {
-            let spread = if self.side_by_side { Spread::Here } else { self.spread };
+            let spread = if self.samples_apart { Spread::Here } else { self.spread };
             return lend(&self.workspace.points, |space| self.block(samples, buffers, space, spread));
         }
         let blocks = samples.len().div_ceil(block);
@@ -292,7 +298,7 @@ impl<T: Scalar> Run<'_, T> {
         let (low, high) = (samples.start..middle, middle..samples.end);
         let low = || self.samples(low, [value.0, jacobian.0, diagonal.0]);
         let high = || self.samples(high, [value.1, jacobian.1, diagonal.1]);
-        let (low, high) = if self.side_by_side { rayon::join(low, high) } else { (low(), high()) };
+        let (low, high) = if self.samples_apart { rayon::join(low, high) } else { (low(), high()) };
         // The first error in the order of the samples, whoever finished first.
         low.and(high)
     }
@@ -410,7 +416,7 @@ impl<T: Scalar> Run<'_, T> {
                 lend(&self.workspace.lanes, |space| f(task, spread, space, packed));
             }
         };
-        if spread == Spread::Threads && packed.len() >= rayon::current_num_threads() {
+        if self.tasks_apart {
             packed.par_iter_mut().enumerate().for_each(call(Spread::Here));
         } else {
             packed.iter_mut().enumerate().for_each(call(spread));

@@ -106,6 +106,8 @@ pub struct Plan {
     pub(crate) tape: usize,
     /// Operations of one plain evaluation.
     pub(crate) operations: u64,
+    /// Most memory that results and work space may take.
+    pub(crate) max_bytes: u64,
     colors: usize,
     groups: usize,
     reason: String,
@@ -168,6 +170,7 @@ impl Plan {
             diagonal: made.diagonal,
             tape,
             operations: net.operations(),
+            max_bytes,
             colors: made.colors,
             groups: made.groups,
             reason: made.reason,

@@ -94,6 +94,16 @@ impl Program {
         passes
     }
 
+    /// Most tasks that can run side by side for one block of samples.
+    pub(crate) fn tasks(&self) -> usize {
+        match self {
+            Program::Nothing => 0,
+            Program::Forward { inputs, .. } => inputs.blocks(),
+            Program::Reverse { blocks, .. } => blocks.len(),
+            Program::ReverseOverForward(rof) => rof.rounds.iter().map(|r| r.tasks.len()).max().unwrap_or(0),
+        }
+    }
+
     /// Most lanes in one sweep.
     pub(crate) fn width(&self) -> usize {
         match self {

@@ -125,7 +125,8 @@ impl Sets {
         coalesce(merged);
     }
 
-    fn runs(&self, id: SetId) -> &[Run] {
+    /// The runs of members, ascending.
+    pub(crate) fn runs(&self, id: SetId) -> &[Run] {
         &self.runs[self.starts[id as usize]..self.starts[id as usize + 1]]
     }
 

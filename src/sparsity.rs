@@ -289,7 +289,7 @@ impl Sparsity {
         let mut indices = Vec::with_capacity(nnz as usize);
         indptr.push(0);
         for &set in rows {
-            indices.extend(self.sets.members(set));
+            self.sets.runs(set).iter().for_each(|&(start, end)| indices.extend(start..end));
             indptr.push(indices.len());
         }
         Ok(Pattern::from_sorted_parts(self.inputs, indptr, indices))
