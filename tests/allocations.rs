@@ -1,12 +1,11 @@
 //! `run_into` allocates nothing after its first run; with several threads, rayon's queues now and then take a block.
 
-#[path = "support/networks.rs"]
-#[allow(dead_code)]
-mod networks;
+#[path = "support/random.rs"]
+mod random;
 
 use colorjet::{Activation, ConvOptions, Network, Outputs, Plan, PlanOptions, Quantity, Strategy, Workspace};
 use ndarray::{Array2, ArrayD, IxDyn};
-use networks::Random;
+use random::Random;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

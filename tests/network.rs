@@ -1,12 +1,11 @@
 //! The layer graph: words, pictures, connectivity; and a very wide network.
 
-#[path = "support/networks.rs"]
-#[allow(dead_code)]
-mod networks;
+#[path = "support/random.rs"]
+mod random;
 
 use colorjet::{Activation, ConvOptions, Network, Plan, Quantity, Sparsity};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
-use networks::Random;
+use random::Random;
 
 /// Two sub-networks that share nothing, one of them with two inputs and a skip.
 fn two_parts() -> Network {

@@ -1,12 +1,11 @@
 //! The same bits for any number of threads, on networks large enough to be shared out.
 
-#[path = "support/networks.rs"]
-#[allow(dead_code)]
-mod networks;
+#[path = "support/random.rs"]
+mod random;
 
 use colorjet::{Activation, ConvOptions, Network, Plan, PlanOptions, Quantity, Strategy};
 use ndarray::{Array2, ArrayD, IxDyn};
-use networks::Random;
+use random::Random;
 use rayon::ThreadPoolBuilder;
 
 fn dense(widths: &[usize]) -> Network {

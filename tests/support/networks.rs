@@ -1,8 +1,12 @@
 //! Generated networks: random layer graphs of all kinds, small, valid by construction.
 
+#[path = "random.rs"]
+pub mod random;
+
 use colorjet::{Activation, ConvOptions, LayerId, Network, NetworkBuilder, PadMode, Pool};
 use ndarray::{Array1, Array2, ArrayD, IxDyn};
 use proptest::prelude::*;
+use random::Random;
 use sprs::TriMat;
 
 /// A network as a list of choices; proptest shrinks it by dropping steps and making numbers smaller.
@@ -37,34 +41,6 @@ pub fn recipes(steps: usize) -> impl Strategy<Value = Recipe> {
     });
     (prop::collection::vec(shape, 1..3), prop::collection::vec(step, 1..=steps), any::<u64>())
         .prop_map(|(inputs, steps, seed)| Recipe { inputs, steps, seed })
-}
-
-/// Numbers that depend on a seed only (splitmix64).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Between −1 and 1.
-    pub fn number(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    }
-
-    pub fn numbers(&mut self, count: usize) -> Vec<f64> {
-        (0..count).map(|_| self.number()).collect()
-    }
-
-    /// Numbers that keep sums of `fan_in` products of moderate size.
-    pub fn weights(&mut self, count: usize, fan_in: usize) -> Vec<f64> {
-        let scale = 1.5 / (fan_in.max(1) as f64).sqrt();
-        (0..count).map(|_| scale * self.number()).collect()
-    }
 }
 
 /// Every function that is finite everywhere.
