@@ -9,7 +9,7 @@ use crate::layer::Lanes;
 use crate::memory;
 use crate::network::{LayerId, Network};
 use crate::plan::Plan;
-use crate::program::{Program, ReverseOverForward, Round, Target, Task};
+use crate::program::{Program, ReverseOverForward, Target, Task};
 use crate::reverse::Curvature;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
@@ -344,8 +344,8 @@ impl<T: Scalar> Run<'_, T> {
                 });
             }
             Program::ReverseOverForward(rof) => {
-                for (number, round) in rof.rounds.iter().enumerate() {
-                    self.round(rof, round, number, tape, adjoints, packed, spread);
+                for number in 0..rof.rounds.len() {
+                    self.round(rof, number, tape, adjoints, packed, spread);
                 }
             }
         }
@@ -355,11 +355,9 @@ impl<T: Scalar> Run<'_, T> {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn round(
         &self,
         rof: &ReverseOverForward,
-        round: &Round,
         number: usize,
         tape: &Tape<T>,
         adjoints: &mut Vec<Vec<T>>,
@@ -367,7 +365,7 @@ impl<T: Scalar> Run<'_, T> {
         spread: Spread,
     ) {
         let net = self.net;
-        let samples = tape.samples();
+        let (round, samples) = (&rof.rounds[number], tape.samples());
         let adjoint_lanes = Lanes { count: round.lanes, samples };
         let pass = Pass { net, tape, lanes: adjoint_lanes, spread };
         rof.adjoints.adjoints(pass, &round.seeds, adjoints);

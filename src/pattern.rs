@@ -26,11 +26,13 @@ impl Pattern {
     /// From any iterator of rows; indices are sorted and repetitions dropped.
     ///
     /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if an index is `≥ cols`.
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if an index is `≥ cols`,
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for more than 2³² − 1 rows or columns.
     pub fn from_rows<R>(cols: usize, rows: impl IntoIterator<Item = R>) -> Result<Self>
     where
         R: IntoIterator<Item = u32>,
     {
+        check_size("columns", cols)?;
         let (mut indptr, mut indices) = (vec![0], Vec::new());
         for (i, row) in rows.into_iter().enumerate() {
             let start = indices.len();
@@ -49,6 +51,7 @@ impl Pattern {
             }
             indptr.push(indices.len());
         }
+        check_size("rows", indptr.len() - 1)?;
         Ok(Pattern { cols, indptr, indices })
     }
 
@@ -63,19 +66,28 @@ impl Pattern {
     }
 
     /// The structure of a sparse matrix; entries that are stored count, whatever their value.
-    pub fn of<N>(matrix: &CsMatI<N, usize>) -> Self
+    ///
+    /// # Errors
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for more than 2³² − 1 rows or columns.
+    pub fn of<N>(matrix: &CsMatI<N, usize>) -> Result<Self>
     where
         N: Clone + Default,
     {
+        check_size("rows", matrix.rows())?;
+        check_size("columns", matrix.cols())?;
         let csr = matrix.to_csr();
         let indptr = csr.indptr().to_proper().to_vec();
         let indices = csr.indices().iter().map(|&j| j as u32).collect();
-        Pattern { cols: csr.cols(), indptr, indices }
+        Ok(Pattern { cols: csr.cols(), indptr, indices })
     }
 
     /// No entry at all.
-    pub fn empty(rows: usize, cols: usize) -> Self {
-        Pattern { cols, indptr: vec![0; rows + 1], indices: Vec::new() }
+    ///
+    /// # Errors
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for more than 2³² − 1 rows or columns.
+    pub fn empty(rows: usize, cols: usize) -> Result<Self> {
+        check_size("rows", rows)?;
+        Self::from_rows(cols, (0..rows).map(|_| []))
     }
 
     /// Number of rows.
@@ -178,4 +190,10 @@ impl Pattern {
         self.indices.iter().for_each(|&j| seen[j as usize] = true);
         seen.iter().filter(|&&s| s).count()
     }
+}
+
+/// Indices have 32 bits.
+fn check_size(what: &str, size: usize) -> Result<()> {
+    ensure!(u32::try_from(size).is_ok(), TooLarge, "a pattern of {size} {what}: they are counted in 32 bits");
+    Ok(())
 }

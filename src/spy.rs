@@ -82,11 +82,11 @@ mod tests {
 
     #[test]
     fn nothing_to_show() {
-        assert_eq!(Pattern::empty(0, 5).to_braille(10, 10), "");
-        assert_eq!(Pattern::empty(5, 0).to_braille(10, 10), "");
+        assert_eq!(Pattern::empty(0, 5).unwrap().to_braille(10, 10), "");
+        assert_eq!(Pattern::empty(5, 0).unwrap().to_braille(10, 10), "");
         assert_eq!(diagonal(3).to_braille(0, 10), "");
         assert_eq!(diagonal(3).to_braille(10, 0), "");
-        assert_eq!(Pattern::empty(3, 3).to_braille(10, 10), "⠀⠀");
+        assert_eq!(Pattern::empty(3, 3).unwrap().to_braille(10, 10), "⠀⠀");
     }
 
     #[test]

@@ -171,14 +171,14 @@ fn asymmetry_is_refused_with_a_witness() {
         let error = distance1_coloring(&pattern(3, &rows), Order::Natural).unwrap_err();
         assert_eq!((error.kind(), error.message()), (ErrorKind::NotSymmetric, message));
     }
-    let error = distance1_coloring(&Pattern::empty(2, 3), Order::Natural).unwrap_err();
+    let error = distance1_coloring(&Pattern::empty(2, 3).unwrap(), Order::Natural).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Shape);
 }
 
 #[test]
 fn nothing_to_color() {
     for (rows, cols) in [(0, 0), (0, 4), (4, 0), (4, 4), (1, 1)] {
-        let p = Pattern::empty(rows, cols);
+        let p = Pattern::empty(rows, cols).unwrap();
         for order in ORDERS {
             for (side, n) in [(Side::Columns, cols), (Side::Rows, rows)] {
                 let coloring = partial_distance2_coloring(&p, side, order);

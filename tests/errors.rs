@@ -231,6 +231,8 @@ fn deep_networks_do_not_overflow_the_stack() {
 
 #[test]
 fn colorings_of_other_sizes_are_violations_and_patterns_are_checked() {
+    says(Pattern::empty(0, usize::MAX), ErrorKind::TooLarge, &["columns"]);
+    says(Pattern::empty(usize::MAX, 0), ErrorKind::TooLarge, &["rows"]);
     says(Pattern::from_rows(3, [[3]]), ErrorKind::OutOfRange, &["row 0", "column 3"]);
     let p = Pattern::from_rows(3, [vec![0, 1], vec![2]]).unwrap();
     says(p.union(&p.transpose()), ErrorKind::Shape, &["2×3", "3×2"]);
@@ -241,6 +243,6 @@ fn colorings_of_other_sizes_are_violations_and_patterns_are_checked() {
     for size in [0, 2, 4] {
         let coloring = Coloring::trivial(size);
         assert!(check_partial_distance2(&p, Side::Columns, &coloring).is_err());
-        assert!(check_distance1(&Pattern::empty(3, 3), &coloring).is_err());
+        assert!(check_distance1(&Pattern::empty(3, 3).unwrap(), &coloring).is_err());
     }
 }

@@ -22,9 +22,6 @@ use crate::pattern::Pattern;
 /// # Ok::<(), colorjet::Error>(())
 /// ```
 ///
-/// # Panics
-/// If `rows > u32::MAX` or `cols > u32::MAX`: vertices are numbered with 32 bits.
-///
 /// # Complexity
 /// With c colors, O(nnz · (1 + c / 64)) time for natural and random order, if no line is shorter than c / 8;
 /// lines that are add the squares of their lengths. The orders which need degrees take O(Σ |line|²) over distinct
@@ -33,8 +30,6 @@ use crate::pattern::Pattern;
 /// # References
 /// Gebremedhin, Manne, Pothen (2005), Algorithm 3.2; Curtis, Powell, Reid (1974); Coleman and Moré (1983).
 pub fn partial_distance2_coloring(pattern: &Pattern, side: Side, order: Order) -> Coloring {
-    let most = u32::MAX as usize;
-    assert!(pattern.rows() <= most && pattern.cols() <= most, "too many vertices");
     let mirrored = pattern.transpose();
     let (lines, lines_of) = match side {
         Side::Columns => (pattern, &mirrored),

@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use std::{cmp, fmt, str};
 
 /// [`Order::Best`] looks no further than the natural order when one pass over all conflicts takes more steps
-/// than this: seconds for a banded pattern, minutes for one without locality.
-const BEST_WORK: u64 = 1 << 30;
+/// than this: a quarter of a second for a banded pattern, some seconds for one without locality.
+const BEST_WORK: u64 = 1 << 26;
 
 /// The order in which a greedy algorithm colors the vertices.
 ///
@@ -41,7 +41,7 @@ pub enum Order {
     Random(u64),
     /// Whichever of natural, largest first, smallest last and incidence degree needs the fewest colors, the
     /// first of them on ties. It stops early when the lower bound is met, and does not go beyond the
-    /// natural order if the degrees would take more than 2³⁰ steps.
+    /// natural order if the degrees would take more than 2²⁶ steps.
     Best,
 }
 

@@ -27,6 +27,7 @@ impl<T: Scalar> Dense<T> {
             ensure!(b.len() == m, Shape, "the bias has {} numbers, the weight {m} rows", b.len());
         }
         // Kernels index rows as slices, so the memory must be row-major.
+        let bias = bias.map(|b| b.as_standard_layout().into_owned());
         Ok(Dense { weight: weight.as_standard_layout().into_owned(), bias })
     }
 

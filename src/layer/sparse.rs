@@ -28,6 +28,7 @@ impl<T: Scalar> Sparse<T> {
         if let Some(b) = &bias {
             ensure!(b.len() == m, Shape, "the bias has {} numbers, the matrix {m} rows", b.len());
         }
+        let bias = bias.map(|b| b.as_standard_layout().into_owned());
         let matrix = if matrix.is_csr() { matrix } else { matrix.to_csr() };
         Ok(Sparse { matrix, bias, transpose: OnceLock::new() })
     }
