@@ -149,9 +149,7 @@ impl Plan {
         outputs: Outputs<'_, T>,
         workspace: &mut Workspace<T>,
     ) -> Result<()> {
-        if net.structure() != &self.structure {
-            bail!(PlanMismatch, "the plan was made for a network {}, not for {}", self.structure, net.structure());
-        }
+        self.structure.check("plan", net.structure())?;
         let n = self.inputs;
         check_points(points, n)?;
         let count = points.len() / n;

@@ -14,7 +14,7 @@
 use crate::error::{Error, ErrorKind, Result, ensure};
 use crate::layer::Kind;
 use crate::memory;
-use crate::network::{LayerId, Network};
+use crate::network::{LayerId, Network, Structure};
 use crate::pattern::Pattern;
 use crate::scalar::Scalar;
 use crate::sets::{EMPTY, Run, SetId, Sets};
@@ -48,6 +48,7 @@ pub struct Sparsity {
     /// Where each output's unit is.
     outputs: Vec<(LayerId, usize)>,
     max_bytes: u64,
+    structure: Structure,
 }
 
 /// Sets of the units of one layer. `None`: all are empty.
@@ -116,6 +117,7 @@ impl Sparsity {
             met: Vec::new(),
             outputs: Vec::new(),
             max_bytes,
+            structure: net.structure().clone(),
         };
         for &output in net.output_layers() {
             let Dependence { reach, curved, met } = &layers[output.index()];
@@ -159,8 +161,9 @@ impl Sparsity {
     ///
     /// # Errors
     /// [`OutOfRange`](ErrorKind::OutOfRange) for an output `≥ m`, [`TooLarge`](ErrorKind::TooLarge) as
-    /// [`jacobian`](Self::jacobian).
+    /// [`jacobian`](Self::jacobian), [`PlanMismatch`](ErrorKind::PlanMismatch) for a network of another structure.
     pub fn hessian<T: Scalar>(&self, net: &Network<T>, outputs: &[usize]) -> Result<Pattern> {
+        self.structure.check("analysis", net.structure())?;
         if let Some(&i) = outputs.iter().find(|&&i| i >= self.outputs.len()) {
             ensure!(false, OutOfRange, "output {i} of {}", self.outputs.len());
         }

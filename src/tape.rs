@@ -57,6 +57,7 @@ impl<T: Scalar> Tape<T> {
             let k = id.index();
             let mut out = std::mem::take(&mut self.values[k]);
             let operands = net.operands(id);
+            let mut bad = None;
             match layer.kind() {
                 Kind::Input => {
                     for (unit, row) in out.chunks_exact_mut(samples).enumerate() {
@@ -72,18 +73,8 @@ impl<T: Scalar> Tape<T> {
                     let z = self.values(operands[0]);
                     let buffers = [&mut out[..], &mut first, &mut second];
                     pieces(spread, 0..layer.units(), samples, buffers, &|rows, buffers| e.value(rows, z, buffers));
-                    let bad = [&out, &first, &second].into_iter().find_map(|n| first_non_finite(n));
+                    bad = [&first, &second].into_iter().find_map(|n| first_non_finite(n));
                     (self.first[k], self.second[k]) = (first, second);
-                    if let Some((at, value)) = bad {
-                        let (unit, sample) = (at / samples, first_sample + at % samples);
-                        let z = self.values(operands[0]).row(unit)[at % samples];
-                        let message = format!(
-                            "{} or a derivative of it is {value} at {z}, in unit {unit} of sample {sample}",
-                            e.activation().name()
-                        );
-                        self.values[k] = out;
-                        return Err(Error::new(ErrorKind::NonFinite, message).in_layer(layer.name()));
-                    }
                 }
                 Kind::Product => {
                     let [a, b] = [self.values(operands[0]), self.values(operands[1])];
@@ -107,7 +98,20 @@ impl<T: Scalar> Tape<T> {
                     });
                 }
             }
+            bad = first_non_finite(&out).or(bad);
             self.values[k] = out;
+            if let Some((at, value)) = bad {
+                let (unit, sample) = (at / samples, first_sample + at % samples);
+                let message = match layer.kind() {
+                    Kind::Elementwise(e) => {
+                        let z = self.values(operands[0]).row(unit)[at % samples];
+                        format!("{} or a derivative of it is {value} at {z}", e.activation().name())
+                    }
+                    _ => format!("the value is {value}"),
+                };
+                let message = format!("{message}, in unit {unit} of sample {sample}");
+                return Err(Error::new(ErrorKind::NonFinite, message).in_layer(layer.name()));
+            }
         }
         Ok(())
     }

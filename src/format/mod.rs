@@ -14,6 +14,7 @@ use crate::network::Network;
 use crate::scalar::Scalar;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Key of the description in the file's metadata.
 const KEY: &str = "colorjet";
@@ -33,8 +34,11 @@ impl Network<f64> {
         let path = path.as_ref();
         let place = || format!("file {:?}", path.display().to_string());
         let io = |e: std::io::Error| Error::new(ErrorKind::Io, e.to_string()).within(place());
-        let size = fs::metadata(path).map_err(io)?.len();
+        let metadata = fs::metadata(path).map_err(io)?;
+        let size = metadata.len();
         let check = || {
+            // A device or a pipe may never end.
+            ensure!(metadata.is_file(), Io, "it is not a regular file");
             let available = memory::available_bytes();
             ensure!(size <= available, TooLarge, "it has {}, more than is left", memory::in_words(size));
             Ok(())
@@ -63,8 +67,11 @@ impl<T: Scalar> Network<T> {
         let path = path.as_ref();
         let write = || {
             let bytes = self.to_bytes()?;
+            // No other save, of this process or of another, writes the same part.
+            static SAVES: AtomicU64 = AtomicU64::new(0);
+            let number = SAVES.fetch_add(1, Ordering::Relaxed);
             let mut name = path.file_name().unwrap_or_default().to_owned();
-            name.push(format!(".{}.part", std::process::id()));
+            name.push(format!(".{}-{number}.part", std::process::id()));
             let part = path.with_file_name(name);
             let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
             written.map_err(|e| {

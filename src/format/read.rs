@@ -126,6 +126,7 @@ fn add(
             let [rows, cols] = *shape;
             let (indptr, indices, data) = (tensors.offsets(indptr)?, tensors.offsets(indices)?, tensors.list(data)?);
             check_rises(&indptr, indices.len())?;
+            ensure!(indptr.len() - 1 == rows, Shape, "{} rows of entries for {rows} rows", indptr.len() - 1);
             let matrix = CsMat::new_from_unsorted((rows, cols), indptr, indices, data)
                 .map_err(|(.., e)| Error::new(ErrorKind::Format, format!("not a CSR matrix of {rows}×{cols}: {e}")))?;
             builder.sparse(name, operands[0], matrix, tensors.bias(bias)?)
@@ -166,7 +167,9 @@ fn add(
         LayerEntry::Product {} => builder.product(name, operands[0], operands[1]),
         LayerEntry::Max { ptr, index, shape } => {
             let (ptr, index) = (tensors.offsets(ptr)?, tensors.offsets(index)?);
-            let index: Vec<u32> = index.iter().map(|&i| u32::try_from(i).unwrap_or(u32::MAX)).collect();
+            let unit =
+                |&i: &usize| u32::try_from(i).map_err(|_| Error::new(ErrorKind::OutOfRange, format!("candidate {i}")));
+            let index: Vec<u32> = index.iter().map(unit).collect::<Result<_>>()?;
             check_rises(&ptr, index.len())?;
             builder.max(name, operands, ptr.windows(2).map(|p| index[p[0]..p[1]].to_vec()), shape)
         }

@@ -17,10 +17,10 @@ impl<T: Scalar> Broadcast<T> {
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) if there are neither 1, nor as many as channels, nor as many as units.
     pub fn over(shape: &[usize], values: Vec<T>) -> Result<Self> {
-        let units: usize = shape.iter().product();
+        let units = shape.iter().fold(1usize, |p, &s| p.saturating_mul(s));
         let channels = shape.first().copied().unwrap_or(1);
         ensure!(
-            [1, channels, units].contains(&values.len()),
+            !values.is_empty() && [1, channels, units].contains(&values.len()),
             Shape,
             "{} numbers cannot be spread over shape {shape:?}: it takes 1, {channels} (channels) or {units} (units)",
             values.len()

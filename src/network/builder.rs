@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 /// Units are counted in 32 bits, and a description of a few bytes (a padding, say) must not ask for more
 /// memory than any machine has: this many units in the whole network.
-const MAX_UNITS: usize = 1 << 28;
+pub(super) const MAX_UNITS: usize = 1 << 28;
 
 /// Builds a [`Network`] layer by layer; every call infers the shape and checks its arguments at once.
 ///
@@ -31,8 +31,8 @@ const MAX_UNITS: usize = 1 << 28;
 ///
 /// # Errors
 /// Every method names the layer: [`Shape`](ErrorKind::Shape), [`NonFinite`](ErrorKind::NonFinite),
-/// [`DuplicateName`](ErrorKind::DuplicateName), [`Dangling`](ErrorKind::Dangling) for an operand of another
-/// builder, [`TooLarge`](ErrorKind::TooLarge) beyond 2²⁸ units, and what its own text says.
+/// [`DuplicateName`](ErrorKind::DuplicateName), [`Dangling`](ErrorKind::Dangling) for an operand that this builder
+/// does not have, [`TooLarge`](ErrorKind::TooLarge) beyond 2²⁸ units, and what its own text says.
 #[derive(Clone, Debug, Default)]
 pub struct NetworkBuilder {
     graph: DiGraph<Layer<f64>, u32>,
@@ -94,7 +94,8 @@ impl NetworkBuilder {
     /// Units of the flattened, concatenated operands moved into a layer of the given shape; `None` is `fill`.
     ///
     /// # Errors
-    /// [`OutOfRange`](ErrorKind::OutOfRange) for an index beyond the operands.
+    /// [`OutOfRange`](ErrorKind::OutOfRange) for an index beyond the operands,
+    /// [`TooLarge`](ErrorKind::TooLarge) for operands of more than 2³² − 2 units in all.
     pub fn gather(
         &mut self,
         name: &str,
@@ -103,10 +104,22 @@ impl NetworkBuilder {
         shape: &[usize],
         fill: f64,
     ) -> Result<LayerId> {
-        let index: Vec<u32> = index.into_iter().map(|i| i.unwrap_or(FILL)).collect();
+        // The mark of the constant is no index.
+        let mut marked = None;
+        let index = index.into_iter().enumerate().map(|(k, i)| {
+            if i == Some(FILL) {
+                marked = marked.or(Some(k));
+            }
+            i.unwrap_or(FILL)
+        });
+        let index: Vec<u32> = index.collect();
         self.push(name, operands, |operands| {
+            check_concatenation(operands)?;
             let units = operands.iter().map(|s| s.iter().product());
             ensure!(Some(index.len()) == units_of(shape), Shape, "{} indices for shape {shape:?}", index.len());
+            if let Some(k) = marked {
+                bail!(OutOfRange, "index[{k}] is {FILL}, more than any index can be");
+            }
             Ok((shape.to_vec(), Kind::Gather(Gather::new(index, fill, units)?)))
         })
     }
@@ -157,7 +170,7 @@ impl NetworkBuilder {
     ///
     /// # Errors
     /// [`Empty`](ErrorKind::Empty) for a unit without candidates, [`OutOfRange`](ErrorKind::OutOfRange) for a
-    /// candidate beyond the operands.
+    /// candidate beyond the operands, [`TooLarge`](ErrorKind::TooLarge) as [`gather`](Self::gather).
     pub fn max(
         &mut self,
         name: &str,
@@ -171,6 +184,7 @@ impl NetworkBuilder {
             ptr.push(index.len());
         }
         self.push(name, operands, |operands| {
+            check_concatenation(operands)?;
             let select = Select::new(ptr, index, operands.iter().map(|s| s.iter().product()))?;
             ensure!(
                 Some(select.units()) == units_of(shape),
@@ -213,6 +227,16 @@ impl NetworkBuilder {
         Ok(())
     }
 
+    /// Whether a layer of this shape can be added; asked before anything of its size is made.
+    pub(super) fn check_room(&self, shape: &[usize]) -> Result<()> {
+        if shape.contains(&0) {
+            return Err(Error::new(ErrorKind::Empty, format!("shape {shape:?} has an axis of length zero")));
+        }
+        let fits = units_of(shape).is_some_and(|units| self.units.saturating_add(units) <= MAX_UNITS);
+        ensure!(fits, TooLarge, "shape {shape:?}: the network would have more than {MAX_UNITS} units");
+        Ok(())
+    }
+
     /// A layer that reads at least one other.
     fn push(
         &mut self,
@@ -252,15 +276,17 @@ impl NetworkBuilder {
         ensure!(!self.names.contains(name), DuplicateName, "there is a layer of this name already");
         let shapes: Vec<&[usize]> = operands.iter().map(|&o| self.shape(o)).collect::<Result<_>>()?;
         let (shape, kind) = make(&shapes)?;
-        let Some(units) = units_of(&shape).filter(|u| self.units.saturating_add(*u) <= MAX_UNITS) else {
-            bail!(TooLarge, "shape {shape:?}: the network would have more than {MAX_UNITS} units");
-        };
-        if units == 0 {
-            return Err(Error::new(ErrorKind::Empty, format!("shape {shape:?} has an axis of length zero")));
-        }
+        self.check_room(&shape)?;
         kind.check_finite()?;
         Ok(Layer { name: name.to_owned(), shape, kind })
     }
+}
+
+/// The units of concatenated operands are counted in 32 bits, and the largest number marks a constant.
+fn check_concatenation(operands: &[&[usize]]) -> Result<()> {
+    let units: usize = operands.iter().map(|s| s.iter().product::<usize>()).sum();
+    ensure!(units < FILL as usize, TooLarge, "the operands have {units} units in all");
+    Ok(())
 }
 
 /// The product of a shape, unless it overflows.

@@ -1,10 +1,10 @@
 //! Layers that are compositions of others: reshapes, slices and pads are gathers, pooling is a convolution,
 //! a sparse map or a selection, batch norm a weighted sum.
 
-use super::builder::units_of;
+use super::builder::{MAX_UNITS, units_of};
 use super::{LayerId, NetworkBuilder};
 use crate::error::{Error, ErrorKind, Result, bail, ensure};
-use crate::layer::{ConvOptions, Side, Window};
+use crate::layer::{ConvOptions, FILL, Side, Window};
 use ndarray::{ArrayD, IxDyn};
 use sprs::CsMat;
 
@@ -57,7 +57,7 @@ impl Pool {
 impl NetworkBuilder {
     /// The same units in another shape of the same size.
     pub fn reshape(&mut self, name: &str, operand: LayerId, shape: &[usize]) -> Result<LayerId> {
-        let units = self.shape(operand)?.iter().product::<usize>();
+        let units = self.shape(operand).map_err(|e| e.in_layer(name))?.iter().product::<usize>();
         self.gather(name, &[operand], (0..units as u32).map(Some), shape, 0.0)
     }
 
@@ -80,6 +80,9 @@ impl NetworkBuilder {
             let fits = shape.len() == first.len() && (0..first.len()).all(|a| a == axis || shape[a] == first[a]);
             ensure!(fits, Shape, "operands of shapes {first:?} and {shape:?} cannot be joined along axis {axis}");
         }
+        let mut shape = first.to_vec();
+        shape[axis] = shapes.iter().map(|s| s[axis]).sum();
+        self.check_room(&shape)?;
         let outer: usize = first[..axis].iter().product();
         let blocks: Vec<usize> = shapes.iter().map(|s| s[axis..].iter().product()).collect();
         let mut index = Vec::new();
@@ -90,8 +93,6 @@ impl NetworkBuilder {
                 start += outer * block;
             }
         }
-        let mut shape = first.to_vec();
-        shape[axis] = shapes.iter().map(|s| s[axis]).sum();
         Ok((index, shape))
     }
 
@@ -108,7 +109,7 @@ impl NetworkBuilder {
                 InvalidParameter,
                 "{permutation:?} is not a permutation of the axes of {shape:?}"
             );
-            Ok(permutation.iter().map(|&a| (a, (0..shape[a]).map(Some).collect())).collect())
+            Ok(permutation.iter().map(|&a| (a, (0..shape[a] as u32).collect())).collect())
         })
     }
 
@@ -128,7 +129,7 @@ impl NetworkBuilder {
                     "range {start}..{end} of axis {a}, which has {}",
                     shape[a]
                 );
-                Ok((a, (start..end).step_by(step).map(Some).collect()))
+                Ok((a, (start..end).step_by(step).map(|k| k as u32).collect()))
             };
             ranges.iter().enumerate().map(axis).collect()
         })
@@ -146,7 +147,7 @@ impl NetworkBuilder {
             let total = |(&[before, after], &len): (&[usize; 2], &usize)| before.checked_add(after)?.checked_add(len);
             let padded: Option<Vec<usize>> = padding.iter().zip(shape).map(total).collect();
             let padded = padded.as_deref().and_then(units_of);
-            ensure!(padded.is_some_and(|u| u < 1 << 28), TooLarge, "padding {padding:?} of shape {shape:?}");
+            ensure!(padded.is_some_and(|u| u <= MAX_UNITS), TooLarge, "padding {padding:?} of shape {shape:?}");
             let axis = |(a, &[before, after]): (usize, &[usize; 2])| {
                 let len = shape[a];
                 let most = match mode {
@@ -160,13 +161,13 @@ impl NetworkBuilder {
                     "padding [{before}, {after}] of axis {a}, which has {len}, in mode {mode:?}"
                 );
                 let source = |k: usize| match (k.checked_sub(before), mode) {
-                    (Some(k), _) if k < len => Some(k),
-                    (_, PadMode::Constant(_)) => None,
-                    (_, PadMode::Circular) => Some((k + len - before) % len),
-                    (None, PadMode::Reflect) => Some(before - k),
-                    (Some(k), PadMode::Reflect) => Some(2 * (len - 1) - k),
-                    (None, PadMode::Edge) => Some(0),
-                    (Some(_), PadMode::Edge) => Some(len - 1),
+                    (Some(k), _) if k < len => k as u32,
+                    (_, PadMode::Constant(_)) => FILL,
+                    (_, PadMode::Circular) => ((k + len - before) % len) as u32,
+                    (None, PadMode::Reflect) => (before - k) as u32,
+                    (Some(k), PadMode::Reflect) => (2 * (len - 1) - k) as u32,
+                    (None, PadMode::Edge) => 0,
+                    (Some(_), PadMode::Edge) => (len - 1) as u32,
                 };
                 Ok((a, (0..before + len + after).map(source).collect()))
             };
@@ -175,90 +176,88 @@ impl NetworkBuilder {
     }
 
     /// A gather that treats axes one by one: for each axis of the result the operand's axis, and where on it
-    /// each position comes from.
+    /// each position comes from, [`FILL`] for nowhere.
     fn by_axes(
         &mut self,
         name: &str,
         operand: LayerId,
         fill: f64,
-        sources: impl FnOnce(&[usize]) -> Result<Vec<(usize, Vec<Option<usize>>)>>,
+        sources: impl FnOnce(&[usize]) -> Result<Vec<(usize, Vec<u32>)>>,
     ) -> Result<LayerId> {
         let shape = self.shape(operand).map_err(|e| e.in_layer(name))?;
         let sources = sources(shape).map_err(|e| e.in_layer(name))?;
         let stride = |axis: usize| shape[axis + 1..].iter().product::<usize>();
-        let mut index = vec![Some(0u32)];
+        let mut index = vec![0u32];
         for (axis, positions) in &sources {
-            let stride = stride(*axis);
-            let along = |base: Option<u32>| positions.iter().map(move |p| Some(base? + (p.as_ref()? * stride) as u32));
-            index = index.into_iter().flat_map(along).collect();
+            let stride = stride(*axis) as u32;
+            let mut longer = Vec::with_capacity(index.len() * positions.len());
+            for &base in &index {
+                let at = |&p: &u32| if base == FILL || p == FILL { FILL } else { base + p * stride };
+                longer.extend(positions.iter().map(at));
+            }
+            index = longer;
         }
+        let index = index.into_iter().map(|i| (i != FILL).then_some(i));
         let shape: Vec<usize> = sources.iter().map(|(_, positions)| positions.len()).collect();
         self.gather(name, &[operand], index, &shape, fill)
     }
 
     /// The largest number of each window; padding never wins, and of equal numbers the first does.
     pub fn max_pool(&mut self, name: &str, operand: LayerId, pool: &Pool) -> Result<LayerId> {
-        let made = self.pooled(operand, pool).map_err(|e| e.in_layer(name));
-        let (shape, members) = made?;
-        self.max(name, &[operand], members, &shape)
+        let (shape, windows) = self.pooled(operand, pool, true).map_err(|e| e.in_layer(name))?;
+        let units = shape.iter().product();
+        self.max(name, &[operand], (0..units).map(|k| members(&windows, k)), &shape)
     }
 
     /// The mean of each window. With `count_padding` (the default of PyTorch and Flux) padding counts as zeros,
     /// without it a window at the border is the mean of what it sees.
     pub fn avg_pool(&mut self, name: &str, operand: LayerId, pool: &Pool, count_padding: bool) -> Result<LayerId> {
-        if count_padding || pool.padding.iter().flatten().all(|&p| p == 0) {
-            let channels = self.shape(operand)?.first().copied().unwrap_or(0);
-            let window = units_of(&pool.kernel).unwrap_or(0);
-            let kernel: Vec<usize> = [channels, 1].into_iter().chain(pool.kernel.iter().copied()).collect();
-            self.pooled_windows(operand, pool).map_err(|e| e.in_layer(name))?;
-            let weight = ArrayD::from_elem(IxDyn(&kernel), 1.0 / window as f64);
-            let stride = if pool.stride.is_empty() { pool.kernel.clone() } else { pool.stride.clone() };
+        let as_conv = count_padding || pool.padding.iter().flatten().all(|&p| p == 0);
+        let (shape, windows) = self.pooled(operand, pool, !as_conv).map_err(|e| e.in_layer(name))?;
+        if as_conv {
+            let channels = shape[0];
+            let kernel: Vec<usize> = [channels, 1].into_iter().chain(windows.iter().map(|w| w.kernel)).collect();
+            let window: f64 = windows.iter().map(|w| w.kernel as f64).product();
+            let weight = ArrayD::from_elem(IxDyn(&kernel), 1.0 / window);
             let options = ConvOptions {
-                stride,
+                stride: windows.iter().map(|w| w.stride).collect(),
                 padding: pool.padding.clone(),
                 dilation: pool.dilation.clone(),
                 groups: channels,
             };
             return self.conv(name, operand, weight, None, &options);
         }
-        let (shape, members) = self.pooled(operand, pool).map_err(|e| e.in_layer(name))?;
         let columns = self.shape(operand)?.iter().product();
+        let rows = shape.iter().product();
         let (mut indptr, mut indices, mut data) = (vec![0], Vec::new(), Vec::new());
-        for members in &members {
+        for members in (0..rows).map(|k| members(&windows, k)) {
             indices.extend(members.iter().map(|&i| i as usize));
             data.extend(members.iter().map(|_| 1.0 / members.len() as f64));
             indptr.push(indices.len());
         }
-        let matrix = CsMat::try_new((members.len(), columns), indptr, indices, data)
+        let matrix = CsMat::try_new((rows, columns), indptr, indices, data)
             .map_err(|(.., e)| Error::new(ErrorKind::Shape, e.to_string()).in_layer(name))?;
         let flat = self.sparse(&format!("{name}.flat"), operand, matrix, None)?;
         self.reshape(name, flat, &shape)
     }
 
-    fn pooled_windows(&self, operand: LayerId, pool: &Pool) -> Result<Vec<Window>> {
-        pool.windows(self.shape(operand)?)
-    }
-
-    /// The shape of a pooled layer and, for each of its units, the operand's units in its window, ascending.
-    fn pooled(&self, operand: LayerId, pool: &Pool) -> Result<(Vec<usize>, Vec<Vec<u32>>)> {
-        let windows = self.pooled_windows(operand, pool)?;
-        let channels = self.shape(operand)?[0];
-        let shape: Vec<usize> = [channels].into_iter().chain(windows.iter().map(|w| w.output)).collect();
-        let taps = windows.iter().map(|w| w.kernel.min(w.input));
-        let entries = shape.iter().copied().chain(taps).try_fold(1usize, usize::checked_mul);
-        ensure!(entries.is_some_and(|e| e < 1 << 30), TooLarge, "windows {:?} of shape {shape:?}", pool.kernel);
-        let mut members: Vec<Vec<u32>> = (0..channels as u32).map(|c| vec![c]).collect();
-        for window in &windows {
-            let along = |base: Vec<u32>| {
-                (0..window.output).map(move |o| {
-                    let links = window.links(Side::Output, o);
-                    let step = |&b: &u32| links.iter().map(move |(p, _)| b * window.input as u32 + p as u32);
-                    base.iter().flat_map(step).collect()
-                })
-            };
-            members = members.into_iter().flat_map(along).collect();
-        }
-        Ok((shape, members))
+    /// The shape of a pooled layer and its windows, which are not too large: neither the kernels of all channels
+    /// nor, if they are to be listed, what all windows see.
+    fn pooled(&self, operand: LayerId, pool: &Pool, listed: bool) -> Result<(Vec<usize>, Vec<Window>)> {
+        let operand = self.shape(operand)?;
+        let windows = pool.windows(operand)?;
+        let shape: Vec<usize> = [operand[0]].into_iter().chain(windows.iter().map(|w| w.output)).collect();
+        self.check_room(&shape)?;
+        let seen = shape.iter().copied().chain(windows.iter().map(|w| w.kernel.min(w.input)));
+        let kernels = [operand[0]].into_iter().chain(windows.iter().map(|w| w.kernel));
+        let numbers = units_of(&if listed { seen.collect::<Vec<_>>() } else { kernels.collect() });
+        ensure!(
+            numbers.is_some_and(|n| n <= MAX_UNITS),
+            TooLarge,
+            "windows of {:?} for shape {shape:?} have more than {MAX_UNITS} numbers",
+            pool.kernel
+        );
+        Ok((shape, windows))
     }
 
     /// Batch norm at inference, `scale · (x − mean) / √(variance + epsilon) + shift` for each channel.
@@ -274,8 +273,14 @@ impl NetworkBuilder {
         epsilon: f64,
     ) -> Result<LayerId> {
         let factors = || {
-            for numbers in [shift, mean, variance] {
-                ensure!(numbers.len() == scale.len(), Shape, "{} and {} numbers", scale.len(), numbers.len());
+            let shape = self.shape(operand)?;
+            let channels = shape.first().copied().unwrap_or(1);
+            let named = [("scale", scale), ("shift", shift), ("mean", mean), ("variance", variance)];
+            for (what, numbers) in named {
+                let count = numbers.len();
+                ensure!(count == channels, Shape, "{count} numbers of {what} for shape {shape:?} (channels first)");
+                let bad = numbers.iter().find(|v| !v.is_finite());
+                ensure!(bad.is_none(), NonFinite, "one of the numbers of {what} is {}", bad.unwrap_or(&0.0));
             }
             if let Some(v) = variance.iter().find(|&&v| (v + epsilon).is_nan() || v + epsilon <= 0.0) {
                 bail!(InvalidParameter, "variance {v} + epsilon {epsilon} is not positive");
@@ -287,4 +292,18 @@ impl NetworkBuilder {
         let (factor, shift): (Vec<f64>, Vec<f64>) = factors().map_err(|e| e.in_layer(name))?;
         self.weighted_sum(name, &[operand], &[Some(factor)], Some(shift))
     }
+}
+
+/// The operand's units in the window of unit `k` of a pooled layer, ascending.
+fn members(windows: &[Window], k: usize) -> Vec<u32> {
+    let mut rest: usize = windows.iter().map(|w| w.output).product();
+    let mut members = vec![(k / rest) as u32];
+    for window in windows {
+        let position = k % rest;
+        rest /= window.output;
+        let links = window.links(Side::Output, position / rest);
+        let along = |base: u32| links.iter().map(move |(p, _)| base * window.input as u32 + p as u32);
+        members = members.into_iter().flat_map(along).collect();
+    }
+    members
 }

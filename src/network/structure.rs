@@ -1,6 +1,7 @@
 //! What of a network its derivatives' structure depends on, as a fingerprint.
 
 use super::{Layer, LayerId};
+use crate::error::{Result, ensure};
 use crate::layer::{Kind, Window};
 use crate::scalar::Scalar;
 use petgraph::graph::DiGraph;
@@ -54,6 +55,12 @@ impl Structure {
         hash.list(outputs.iter().map(|o| o.index()).collect::<Vec<_>>().as_slice());
         let units = |id: &LayerId| graph[id.node()].units();
         Structure { inputs, outputs: outputs.iter().map(units).sum(), layers: graph.node_count(), hash: hash.0 }
+    }
+
+    /// Refuses what was made for this structure (`what`) to a network of another.
+    pub fn check(&self, what: &str, other: &Structure) -> Result<()> {
+        ensure!(self == other, PlanMismatch, "the {what} was made for a network {self}, not for {other}");
+        Ok(())
     }
 }
 
