@@ -46,7 +46,7 @@
 //! 3. `pattern`, `sets`, `rows`: structure-only matrices, shared dependency sets, blocks of lanes.
 //! 4. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules.
 //! 5. `network`, `coloring`: the layer graph; orders, distance-1 and partial distance-2 colorings, checkers.
-//! 6. `sparsity`: dependency sets through the graph; `format`: network files.
+//! 6. `sparsity`: dependency sets through the graph; `files`: networks and arrays in files.
 //! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes.
 //! 8. `compress`: seeds from colors, recovery as a gather.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
@@ -62,7 +62,8 @@ mod cost;
 mod dual;
 mod error;
 mod exec;
-mod format;
+mod files;
+
 mod forward;
 mod layer;
 mod memory;
@@ -90,6 +91,7 @@ pub use cost::Passes;
 pub use dual::Jet2;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::{BatchDerivatives, Derivatives, Outputs};
+pub use files::LoadOptions;
 pub use layer::{Broadcast, Conv, ConvOptions, Dense, Elementwise, Gather, Kind, Select, Sparse, Sum, Window};
 pub use network::{Chain, Component, Connectivity, Layer, LayerId, Network, NetworkBuilder, PadMode, Pool, Structure};
 pub use pattern::Pattern;

@@ -10,7 +10,7 @@ const LEVELS: [&[&str]; 12] = [
     &["activation", "pattern", "rows", "strategy"],
     &["coloring", "layer", "spy"],
     &["network"],
-    &["compress", "format", "schedule", "sparsity", "tape"],
+    &["compress", "files", "schedule", "sparsity", "tape"],
     &["forward", "workspace"],
     &["reverse"],
     &["program"],

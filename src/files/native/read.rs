@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 /// Reads the contents of a network file.
-pub(super) fn network(bytes: &[u8]) -> Result<Network> {
+pub(in crate::files) fn network(bytes: &[u8]) -> Result<Network> {
     let format = |message: String| Error::new(ErrorKind::Format, message);
     let broken = |e: safetensors::SafeTensorError| format(format!("not a whole safetensors file: {e}"));
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(broken)?;
