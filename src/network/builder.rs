@@ -5,7 +5,11 @@ use crate::activation::Activation;
 use crate::error::{Error, ErrorKind, Result, bail, ensure};
 use crate::layer::{Broadcast, Conv, ConvOptions, Dense, Elementwise, FILL, Gather, Kind, Select, Sparse, Sum};
 use ndarray::{Array1, Array2, ArrayD};
+#[cfg(feature = "onnx")]
+use petgraph::Direction::Incoming;
 use petgraph::graph::DiGraph;
+#[cfg(feature = "onnx")]
+use petgraph::visit::EdgeRef;
 use sprs::CsMat;
 use std::collections::HashSet;
 
@@ -206,6 +210,40 @@ impl NetworkBuilder {
             self.known(*output)?;
         }
         Network::from_graph(self.graph, outputs.to_vec())
+    }
+
+    /// As [`build`](Self::build), without the layers that no output depends on; inputs stay.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn build_reached(mut self, outputs: &[LayerId]) -> Result<Network> {
+        for output in outputs {
+            self.known(*output)?;
+        }
+        let mut reached = vec![false; self.graph.node_count()];
+        outputs.iter().for_each(|id| reached[id.index()] = true);
+        for v in self.graph.node_indices().rev().filter(|v| matches!(self.graph[*v].kind, Kind::Input)) {
+            reached[v.index()] = true;
+        }
+        for v in self.graph.node_indices().rev() {
+            if reached[v.index()] {
+                self.graph.neighbors_directed(v, Incoming).for_each(|o| reached[o.index()] = true);
+            }
+        }
+        let outputs: Vec<LayerId> = outputs
+            .iter()
+            .map(|id| LayerId::new(reached[..id.index()].iter().filter(|&&r| r).count()))
+            .collect();
+        self.graph.retain_nodes(|_, v| reached[v.index()]);
+        self.build(&outputs)
+    }
+
+    /// What a layer made so far computes, how many units it has, and what it reads.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn parts(&self, layer: LayerId) -> (&Kind<f64>, usize, Vec<LayerId>) {
+        let mut operands: Vec<_> = self.graph.edges_directed(layer.node(), Incoming).collect();
+        operands.sort_unstable_by_key(|e| *e.weight());
+        let operands = operands.iter().map(|e| LayerId::new(e.source().index())).collect();
+        let layer = &self.graph[layer.node()];
+        (&layer.kind, layer.units(), operands)
     }
 
     /// The shape of a layer made so far.

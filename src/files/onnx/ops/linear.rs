@@ -1,0 +1,265 @@
+//! Matrix products.
+
+use super::Call;
+use crate::error::{Result, bail, ensure};
+use crate::files::onnx::lowering::Lowering;
+use crate::files::onnx::movement::{Movement, axis, broadcast_shape};
+use crate::files::onnx::tensor::{Tensor, array};
+use crate::files::onnx::value::{Value, Variable};
+use ndarray::Array2;
+
+/// `alpha A B + beta C`.
+pub(super) fn gemm(call: &mut Call<'_>) -> Result<Variable> {
+    let turn = |lowering: &mut Lowering, value: &Value, turned: bool| {
+        ensure!(value.shape().len() == 2, Shape, "a matrix is needed, not a tensor of shape {:?}", value.shape());
+        if turned { lowering.moved(value, &Movement::Transpose(vec![1, 0])) } else { Ok(value.clone()) }
+    };
+    let (a, b) = (call.value(0)?.clone(), call.value(1)?.clone());
+    let [turn_a, turn_b] = ["transA", "transB"].map(|name| call.node.flag(name));
+    let (a, b) = (turn(call.lowering, &a, turn_a)?, turn(call.lowering, &b, turn_b)?);
+    let [alpha, beta] = ["alpha", "beta"].map(|name| array(&[], vec![call.node.float(name).unwrap_or(1.0)]));
+    let product = multiplied(call.lowering, &a, &b)?;
+    let product = call.lowering.affine(&product, Some(&alpha), None, true)?;
+    let shape = product.shape.clone();
+    let sum = match call.optional(2).cloned() {
+        None => return Ok(product),
+        Some(Value::Constant(c)) => {
+            let shift = c.to_floats().mapv(|v| v * beta[[].as_slice()]).into_shared();
+            call.lowering.affine(&product, None, Some(&shift), true)?
+        }
+        Some(Value::Variable(c)) => call.lowering.sum(&[&product, &c], &[1.0, beta[[].as_slice()]])?,
+    };
+    ensure!(sum.shape == shape, Shape, "C does not fit the product of shape {shape:?}");
+    Ok(sum)
+}
+
+pub(super) fn matmul(call: &mut Call<'_>) -> Result<Variable> {
+    let (a, b) = (call.value(0)?.clone(), call.value(1)?.clone());
+    multiplied(call.lowering, &a, &b)
+}
+
+/// The matrix product of NumPy: vectors are rows or columns, leading axes are broadcast.
+fn multiplied(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Variable> {
+    let (rank_a, rank_b) = (a.shape().len(), b.shape().len());
+    ensure!(rank_a > 0 && rank_b > 0, Shape, "a number cannot be multiplied as a matrix");
+    // Vectors become matrices of one row or one column, which the result then loses.
+    let as_matrix = |lowering: &mut Lowering, value: &Value, column: bool| match *value.shape() {
+        [n] => lowering.moved(value, &Movement::Reshape(if column { vec![n, 1] } else { vec![1, n] })),
+        _ => Ok(value.clone()),
+    };
+    let (a, b) = (as_matrix(lowering, a, false)?, as_matrix(lowering, b, true)?);
+    let (shape_a, shape_b) = (a.shape().to_vec(), b.shape().to_vec());
+    let (lead_a, [m, inner]) = (&shape_a[..shape_a.len() - 2], [shape_a[shape_a.len() - 2], shape_a[shape_a.len() - 1]]);
+    let (lead_b, [inner_b, n]) =
+        (&shape_b[..shape_b.len() - 2], [shape_b[shape_b.len() - 2], shape_b[shape_b.len() - 1]]);
+    ensure!(inner == inner_b, Shape, "tensors of shapes {shape_a:?} and {shape_b:?} cannot be multiplied");
+    let lead = broadcast_shape(lead_a, lead_b)?;
+    let full: Vec<usize> = lead.iter().copied().chain([m, n]).collect();
+    let single = |lead: &[usize]| lead.iter().all(|&s| s == 1);
+    let rank = full.len();
+    let result = match (&a, &b) {
+        // x W: the last axis of x against the rows of W.
+        (Value::Variable(x), Value::Constant(w)) if single(lead_b) => {
+            let w = matrix(w, inner, n)?.reversed_axes();
+            let last = x.shape.len() - 1;
+            let product = lowering.contracted(x, &[last], w, &[n])?;
+            let order: Vec<usize> = (1..=last).chain([0]).collect();
+            let product = lowering.transposed(&product, &order)?;
+            lowering.reshaped(&product, &full)?
+        }
+        // W x: the last axis but one.
+        (Value::Constant(w), Value::Variable(x)) if single(lead_a) => {
+            let w = matrix(w, m, inner)?;
+            let last = x.shape.len() - 1;
+            let product = lowering.contracted(x, &[last - 1], w, &[m])?;
+            let order: Vec<usize> = (1..last).chain([0, last]).collect();
+            let product = lowering.transposed(&product, &order)?;
+            lowering.reshaped(&product, &full)?
+        }
+        _ => {
+            // The terms of every sum, the axis of the sum first: [inner, lead…, m, n].
+            let terms: Vec<usize> = [inner].into_iter().chain(full.iter().copied()).collect();
+            let spread = |lowering: &mut Lowering, value: &Value, inner_at: usize, shape: [usize; 2]| {
+                let mut order: Vec<usize> = (0..value.shape().len()).collect();
+                let moved = order.remove(inner_at);
+                order.insert(0, moved);
+                let value = lowering.moved(value, &Movement::Transpose(order))?;
+                let lead = &value.shape()[1..value.shape().len() - 1];
+                let gap = vec![1; rank - 2 - lead.len()];
+                let with_gap: Vec<usize> =
+                    [inner].iter().chain(&gap).chain(lead).chain(&shape).copied().collect();
+                let value = lowering.moved(&value, &Movement::Reshape(with_gap))?;
+                lowering.moved(&value, &Movement::Expand(terms.clone()))
+            };
+            let a = spread(lowering, &a, shape_a.len() - 1, [m, 1])?;
+            let b = spread(lowering, &b, shape_b.len() - 2, [1, n])?;
+            let product = terms_product(lowering, &a, &b)?;
+            lowering.summed(&product, &[0], 1.0)?
+        }
+    };
+    let mut shape = lead;
+    if rank_a > 1 {
+        shape.push(m);
+    }
+    if rank_b > 1 {
+        shape.push(n);
+    }
+    lowering.reshaped(&result, &shape)
+}
+
+fn terms_product(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Variable> {
+    match (a, b) {
+        (Value::Variable(x), Value::Constant(c)) | (Value::Constant(c), Value::Variable(x)) => {
+            lowering.affine(x, Some(&c.to_floats()), None, false)
+        }
+        _ => {
+            let (a, b) = (lowering.variable(a)?, lowering.variable(b)?);
+            lowering.product(&a, &b)
+        }
+    }
+}
+
+fn matrix(tensor: &Tensor, rows: usize, columns: usize) -> Result<Array2<f64>> {
+    let numbers = tensor.to_floats();
+    match Array2::from_shape_vec((rows, columns), numbers.iter().copied().collect()) {
+        Ok(matrix) => Ok(matrix),
+        Err(_) => bail!(Shape, "a tensor of shape {:?} is not a matrix of {rows}×{columns}", numbers.shape()),
+    }
+}
+
+/// Sums of products by the names of axes, as `"bij,bjk->bik"`.
+pub(super) fn einsum(call: &mut Call<'_>) -> Result<Variable> {
+    let Some(equation) = call.node.text("equation")? else { bail!(Format, "the equation is missing") };
+    let equation: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
+    if equation.contains('.') {
+        return call.refuse(format!("the ellipsis in {equation:?}: name every axis"));
+    }
+    let (terms, result) = match equation.split_once("->") {
+        Some((terms, result)) => (terms.to_owned(), result.to_owned()),
+        None => {
+            // Without an arrow: every name that stands once, in the order of the alphabet.
+            let once = |c: &char| equation.matches(*c).count() == 1;
+            let mut names: Vec<char> = equation.chars().filter(|c| *c != ',').filter(once).collect();
+            names.sort_unstable();
+            (equation.clone(), names.into_iter().collect())
+        }
+    };
+    let terms: Vec<Vec<char>> = terms.split(',').map(|t| t.chars().collect()).collect();
+    let result: Vec<char> = result.chars().collect();
+    ensure!(terms.len() == call.inputs.len(), Format, "{equation:?} has {} terms", terms.len());
+    if terms.len() > 2 {
+        return call.refuse(format!("{} operands; write it as products of two", terms.len()));
+    }
+    // The length of each name; a name that stands twice in one term is a diagonal.
+    let mut names: Vec<(char, usize)> = Vec::new();
+    for (k, term) in terms.iter().enumerate() {
+        let shape = call.value(k)?.shape();
+        ensure!(shape.len() == term.len(), Shape, "the term {k} of {equation:?} for a tensor of shape {shape:?}");
+        for (i, (&name, &len)) in term.iter().zip(shape).enumerate() {
+            if term[..i].contains(&name) {
+                return call.refuse(format!("the diagonal of {name:?} in {equation:?}"));
+            }
+            match names.iter_mut().find(|(n, _)| *n == name) {
+                None => names.push((name, len)),
+                Some((_, known)) if *known == 1 => *known = len,
+                Some((_, known)) => {
+                    ensure!(*known == len || len == 1, Shape, "{name:?} of {equation:?} has {known} and {len} entries");
+                }
+            }
+        }
+    }
+    let length = |name: &char| names.iter().find(|(n, _)| n == name).map(|&(_, len)| len);
+    for (i, name) in result.iter().enumerate() {
+        let known = length(name).is_some() && !result[..i].contains(name);
+        ensure!(known, Format, "{name:?} in the result of {equation:?}");
+    }
+    let summed: Vec<char> = names.iter().map(|&(n, _)| n).filter(|n| !result.contains(n)).collect();
+
+    if let Some(product) = against_a_matrix(call, &terms, &result, &summed)? {
+        return Ok(product);
+    }
+    // The terms of every sum: the axes that are summed, then those of the result.
+    let order: Vec<char> = summed.iter().chain(&result).copied().collect();
+    let full: Vec<usize> = order.iter().filter_map(length).collect();
+    let mut spread = Vec::new();
+    for (k, term) in terms.iter().enumerate() {
+        let value = call.value(k)?.clone();
+        let present: Vec<usize> = order.iter().filter_map(|n| term.iter().position(|t| t == n)).collect();
+        let with_gaps =
+            order.iter().map(|n| term.iter().position(|t| t == n).map_or(1, |a| value.shape()[a])).collect();
+        let value = call.lowering.moved(&value, &Movement::Transpose(present))?;
+        let value = call.lowering.moved(&value, &Movement::Reshape(with_gaps))?;
+        spread.push(call.lowering.moved(&value, &Movement::Expand(full.clone()))?);
+    }
+    let product = match &spread[..] {
+        [a, b] => terms_product(call.lowering, a, b)?,
+        [a] => call.lowering.variable(a)?,
+        _ => return call.refuse("no operands"),
+    };
+    if summed.is_empty() {
+        return Ok(product);
+    }
+    let axes: Vec<usize> = (0..summed.len()).collect();
+    call.lowering.summed(&product, &axes, 1.0)
+}
+
+/// A variable against a constant, where every name is either summed or of one of the two: a matrix product.
+fn against_a_matrix(
+    call: &mut Call<'_>,
+    terms: &[Vec<char>],
+    result: &[char],
+    summed: &[char],
+) -> Result<Option<Variable>> {
+    let [_, _] = terms else { return Ok(None) };
+    let (x, w, x_names, w_names) = match (call.value(0)?, call.value(1)?) {
+        (Value::Variable(x), Value::Constant(w)) => (x.clone(), w.clone(), &terms[0], &terms[1]),
+        (Value::Constant(w), Value::Variable(x)) => (x.clone(), w.clone(), &terms[1], &terms[0]),
+        _ => return Ok(None),
+    };
+    let in_both = |n: &char| x_names.contains(n) && w_names.contains(n);
+    let at = |names: &[char], n: &char| names.iter().position(|t| t == n);
+    let separate = summed.iter().all(in_both)
+        && !result.iter().any(in_both)
+        && summed.iter().all(|n| {
+            let lengths = [at(x_names, n).map(|a| x.shape[a]), at(w_names, n).map(|a| w.shape()[a])];
+            lengths[0] == lengths[1]
+        });
+    if !separate {
+        return Ok(None);
+    }
+    let rows: Vec<char> = w_names.iter().filter(|n| !summed.contains(n)).copied().collect();
+    let order: Vec<usize> = rows.iter().chain(summed).filter_map(|n| at(w_names, n)).collect();
+    let w = w.moved(&Movement::Transpose(order))?;
+    let lengths = &w.shape()[..rows.len()].to_vec();
+    let count: usize = lengths.iter().product();
+    let w = matrix(&w, count, w.len() / count.max(1))?;
+    let axes: Vec<usize> = summed.iter().filter_map(|n| at(x_names, n)).collect();
+    let product = call.lowering.contracted(&x, &axes, w, lengths)?;
+    let made: Vec<char> = rows.iter().chain(x_names.iter().filter(|n| !summed.contains(n))).copied().collect();
+    let order: Vec<usize> = result.iter().filter_map(|n| at(&made, n)).collect();
+    Ok(Some(call.lowering.transposed(&product, &order)?))
+}
+
+/// Running sums along an axis: a triangular matrix.
+pub(super) fn cumulative_sum(call: &mut Call<'_>) -> Result<Variable> {
+    let x = call.variable(0)?;
+    let Some(along) = call.number(1, "the axis")? else { bail!(Format, "the axis is missing") };
+    let along = axis(along as i64, x.shape.len())?;
+    let len = x.shape[along];
+    call.lowering.spend(len.saturating_mul(len))?;
+    let [exclusive, reverse] = ["exclusive", "reverse"].map(|name| call.node.flag(name));
+    let triangle = Array2::from_shape_fn((len, len), |(to, from)| {
+        let (first, last) = if reverse { (to, from) } else { (from, to) };
+        f64::from(u8::from(first < last || first == last && !exclusive))
+    });
+    along_axis(call.lowering, &x, along, triangle)
+}
+
+/// A matrix against one axis, which keeps its place.
+pub(super) fn along_axis(lowering: &mut Lowering, x: &Variable, axis: usize, w: Array2<f64>) -> Result<Variable> {
+    let rows = w.nrows();
+    let product = lowering.contracted(x, &[axis], w, &[rows])?;
+    let order: Vec<usize> = (1..=axis).chain([0]).chain(axis + 1..x.shape.len()).collect();
+    lowering.transposed(&product, &order)
+}
+
