@@ -1,7 +1,7 @@
 //! [`Drawing`]: SVG elements on a rectangle, to be put into another drawing or into a picture.
 
 use super::palette::{INK, MUTED, Rgb};
-use super::text::{escape, width};
+use super::text::{escape, shorten, width};
 use std::fmt::Write;
 
 /// How a text is set.
@@ -22,6 +22,7 @@ pub(super) enum Anchor {
 }
 
 pub(super) const TITLE: Font = Font { size: 16.0, bold: true, color: INK, anchor: Anchor::Start };
+pub(super) const SUBTITLE: Font = Font { size: 13.5, ..TITLE };
 pub(super) const NOTE: Font = Font { size: 12.0, bold: false, color: MUTED, anchor: Anchor::Start };
 pub(super) const LABEL: Font = Font { size: 11.0, ..NOTE };
 
@@ -30,6 +31,9 @@ impl Font {
         Font { anchor, ..self }
     }
 }
+
+/// A title may be wider than what it stands above, but not than this.
+const LONGEST_TITLE: f64 = 720.0;
 
 /// Height of a line of text, in its size.
 pub(super) const LINE: f64 = 1.45;
@@ -109,13 +113,16 @@ impl Drawing {
         self.raw("</g>");
     }
 
-    /// This drawing under a title and, if it is not empty, a line that says more.
-    pub(super) fn titled(&self, title: &str, note: &str) -> Drawing {
+    /// This drawing under a title and the lines of a note, those that are not empty.
+    pub(super) fn titled(&self, font: Font, title: &str, note: &str) -> Drawing {
         let mut all = Drawing::new(0.0, 0.0);
         let mut top = 0.0;
-        for (font, text) in [(TITLE, title), (NOTE, note)].into_iter().filter(|(_, text)| !text.is_empty()) {
-            all.text((0.0, top + font.size), font, text);
-            all.width = all.width.max(width(text, font.size));
+        let room = self.width.max(LONGEST_TITLE);
+        let notes = note.lines().map(|line| (NOTE, line));
+        for (font, text) in std::iter::once((font, title)).chain(notes).filter(|(_, text)| !text.is_empty()) {
+            let text = shorten(text, font.size, room);
+            all.text((0.0, top + font.size), font, &text);
+            all.width = all.width.max(width(&text, font.size));
             top += LINE * font.size;
         }
         all.put((0.0, (top + 10.0).round()), self);

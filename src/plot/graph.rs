@@ -1,6 +1,6 @@
 //! The picture of a layer graph.
 
-use super::drawing::{Anchor, Drawing, Font, LABEL, short};
+use super::drawing::{Anchor, Drawing, Font, LABEL, TITLE, short};
 use super::layered::{Layered, Node};
 use super::palette::{INK, MUTED, PAPER, Rgb};
 use super::picture::Picture;
@@ -12,8 +12,9 @@ use crate::scalar::Scalar;
 
 /// Most boxes of a picture that is still readable; a larger graph is drawn with its chains folded.
 pub(super) const MOST: usize = 300;
-/// Most edges.
+/// Most edges, and most lines from rank to rank that they are drawn with.
 const MOST_EDGES: usize = 3_000;
+const MOST_LINES: usize = 10_000;
 
 const HEIGHT: f64 = 42.0;
 /// From rank to rank.
@@ -33,42 +34,33 @@ const DETAIL: Font = Font { size: 11.0, bold: false, color: MUTED, anchor: Ancho
 /// A graph of more than 300 layers is drawn with its chains folded into one box each.
 ///
 /// # Errors
-/// [`TooLarge`](crate::ErrorKind::TooLarge) if it has more than 300 boxes even so, or more than 3000 edges.
+/// [`TooLarge`](crate::ErrorKind::TooLarge) if it has more than 300 boxes even so, or more edges than can be
+/// told apart.
 pub fn graph<T: Scalar>(net: &Network<T>) -> Result<Picture> {
     let (drawing, title, note) = draw(net, MOST)?;
-    Ok(Picture::of(&drawing.titled(&title, &note)))
+    Ok(Picture::of(&drawing.titled(TITLE, &title, &note)))
 }
 
-/// What a box stands for.
+/// Where a box stands in the network.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Input,
+    Inner,
     Output,
-    Curved,
-    Flat,
 }
 
 impl Role {
-    const ALL: [Role; 4] = [Role::Input, Role::Curved, Role::Flat, Role::Output];
-
     fn color(self) -> Rgb {
         match self {
             Role::Input => Rgb([0x00, 0x72, 0xb2]),
+            Role::Inner => Rgb([0x8a, 0x93, 0x9d]),
             Role::Output => Rgb([0xc4, 0x7d, 0x00]),
-            Role::Curved => Rgb([0xa8, 0x4f, 0x86]),
-            Role::Flat => Rgb([0x8a, 0x93, 0x9d]),
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Role::Input => "input",
-            Role::Output => "output",
-            Role::Curved => "curved",
-            Role::Flat => "not curved",
         }
     }
 }
+
+/// The bar of a box in which second derivatives arise.
+const CURVED: Rgb = Rgb([0xb0, 0x4a, 0x8b]);
 
 /// A layer, or a chain of them.
 struct Block {
@@ -76,6 +68,7 @@ struct Block {
     detail: String,
     whole_name: String,
     role: Role,
+    curved: bool,
 }
 
 /// The drawing with at most `most` boxes, its title, and how it is to be read.
@@ -101,6 +94,12 @@ pub(super) fn draw<T: Scalar>(net: &Network<T>, most: usize) -> Result<(Drawing,
     let blocks: Vec<Block> = chains.iter().map(|chain| block(net, chain)).collect();
     let nodes: Vec<Node> = blocks.iter().map(|b| Node { width: box_width(b), first: b.role == Role::Input }).collect();
     let placed = Layered::new(&nodes, &edges);
+    ensure!(
+        placed.links.len() <= MOST_LINES,
+        TooLarge,
+        "a graph whose edges cross {} ranks: at most {MOST_LINES} can be drawn",
+        placed.links.len()
+    );
 
     let ranks = placed.rank.iter().max().map_or(0, |r| r + 1);
     let mut d = Drawing::new(placed.width, ranks as f64 * PITCH - (PITCH - HEIGHT));
@@ -153,16 +152,15 @@ fn block<T: Scalar>(net: &Network<T>, chain: &[LayerId]) -> Block {
         Role::Input
     } else if net.output_layers().contains(&last) {
         Role::Output
-    } else if chain.iter().any(|&id| net.layer(id).kind().is_curved()) {
-        Role::Curved
     } else {
-        Role::Flat
+        Role::Inner
     };
+    let curved = chain.iter().any(|&id| net.layer(id).kind().is_curved());
     let room = WIDEST - PADDING;
     let (whole_name, detail) = match chain {
         [only] => {
             let layer = net.layer(*only);
-            (layer.name().to_owned(), format!("{} {shape}", layer.what()))
+            (layer.name().to_owned(), [layer.what(), shape].join(if layer.shape().is_empty() { "" } else { " · " }))
         }
         _ => {
             let name = |id| net.layer(id).name();
@@ -171,7 +169,7 @@ fn block<T: Scalar>(net: &Network<T>, chain: &[LayerId]) -> Block {
     };
     // Bold letters are a little wider.
     let name = shorten(&whole_name, NAME.size * 1.06, room);
-    Block { name, detail: shorten(detail.trim_end(), DETAIL.size, room), whole_name, role }
+    Block { name, detail: shorten(detail.trim_end(), DETAIL.size, room), whole_name, role, curved }
 }
 
 fn box_width(block: &Block) -> f64 {
@@ -189,6 +187,9 @@ fn draw_box(d: &mut Drawing, block: &Block, (middle, top): (f64, f64), wide: f64
         escape(&whole),
         PAPER.mix(color, 0.12)
     ));
+    if block.curved {
+        draw_bar(d, (middle - wide / 2.0, top), HEIGHT);
+    }
     d.text((middle, top + 17.5), NAME, &block.name);
     d.text((middle, top + 33.0), DETAIL, &block.detail);
     d.raw("</g>");
@@ -234,18 +235,28 @@ fn draw_links(d: &mut Drawing, placed: &Layered, nodes: &[Node]) {
     d.raw(&format!(r#"<path d="{arrows}" fill="{MUTED}"/>"#));
 }
 
+/// The mark of a curved box, inside its left edge.
+fn draw_bar(d: &mut Drawing, (left, top): (f64, f64), height: f64) {
+    let [x, y, h] = [left + 4.0, top + 5.0, height - 10.0].map(short);
+    d.raw(&format!(r#"<rect x="{x}" y="{y}" width="3.5" height="{h}" rx="1.75" fill="{CURVED}"/>"#));
+}
+
 fn legend(blocks: &[Block]) -> Drawing {
     let mut d = Drawing::new(0.0, 16.0);
-    let mut x = 0.0;
-    for role in Role::ALL.into_iter().filter(|&r| blocks.iter().any(|b| b.role == r)) {
-        let (left, color) = (short(x), role.color());
-        d.raw(&format!(
-            r#"<rect x="{left}" y="2" width="12" height="12" rx="3" fill="{}" stroke="{color}"/>"#,
-            PAPER.mix(color, 0.12)
-        ));
-        d.text((x + 18.0, 12.0), LABEL, role.words());
-        x += 18.0 + width(role.words(), LABEL.size) + 16.0;
+    let item = |d: &mut Drawing, words: &str| {
+        let x = d.width;
+        d.text((x + 18.0, 12.0), LABEL, words);
+        d.width = x + 18.0 + width(words, LABEL.size) + 14.0;
+        x
+    };
+    for (role, words) in [(Role::Input, "input"), (Role::Output, "output")] {
+        let (left, color) = (short(item(&mut d, words)), role.color());
+        let fill = PAPER.mix(color, 0.12);
+        d.raw(&format!(r#"<rect x="{left}" y="2" width="12" height="12" rx="3" fill="{fill}" stroke="{color}"/>"#));
     }
-    d.width = x;
+    if blocks.iter().any(|b| b.curved) {
+        let left = item(&mut d, "curved");
+        draw_bar(&mut d, (left, -4.0), 24.0);
+    }
     d
 }

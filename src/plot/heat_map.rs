@@ -1,13 +1,13 @@
 //! The picture of numbers that are arranged as an input is: images around zero, or a series.
 
 use super::axis::Axis;
-use super::drawing::{Drawing, LABEL, LINE};
+use super::drawing::{Drawing, LABEL, LINE, TITLE};
 use super::palette::{RULE, Rgb};
 use super::picture::Picture;
-use super::raster::{MOST_RECTANGLES, Raster};
+use super::raster::{MOST_RECTANGLES, Raster, coarser};
 use super::series::series;
 use super::text::{counted, number, thousands, width};
-use crate::error::{Result, ensure};
+use crate::error::{Result, bail, ensure};
 
 /// Steps of the color scale on each side of zero: enough for the eye, few enough for neighbors to be merged.
 const STEPS: f64 = 24.0;
@@ -40,7 +40,7 @@ pub fn heat_map(values: &[f64], shape: &[usize], title: &str) -> Result<Picture>
     let units = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
     ensure!(units == Some(values.len()), Shape, "{} numbers for the shape {}", values.len(), written());
     if let Some(k) = values.iter().position(|v| !v.is_finite()) {
-        ensure!(false, NonFinite, "number {k} is {}", values[k]);
+        bail!(NonFinite, "number {k} is {}", values[k]);
     }
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -53,7 +53,7 @@ pub fn heat_map(values: &[f64], shape: &[usize], title: &str) -> Result<Picture>
             (drawing, format!("{}, {range}{hidden}", written()))
         }
     };
-    Ok(Picture::of(&drawing.titled(title, &note)))
+    Ok(Picture::of(&drawing.titled(TITLE, title, &note)))
 }
 
 /// Images of the channels in rows, the color bar at their right, and what is not shown, in words.
@@ -66,10 +66,13 @@ fn images(values: &[f64], (rows, cols): (usize, usize), most: f64) -> (Drawing, 
     let down = shown.div_ceil(across);
     let side = |parts: usize| ((ROOM - GAP * (parts - 1) as f64) / parts as f64).min(LARGEST);
     let side = side(if cols >= rows { across } else { down }).max(24.0);
-    let mut finest = FINEST;
-    let (mut axes, mut rasters) = channel_rasters(values, (rows, cols), most, (side, finest, shown));
-    while rasters.iter().map(Raster::rectangles).sum::<usize>() > MOST_RECTANGLES {
-        finest = axes.0.cells().max(axes.1.cells()) / 2;
+    let (mut axes, mut rasters) = channel_rasters(values, (rows, cols), most, (side, FINEST, shown));
+    loop {
+        let rectangles = rasters.iter().map(Raster::rectangles).sum();
+        if rectangles <= MOST_RECTANGLES {
+            break;
+        }
+        let finest = coarser(axes.0.cells().max(axes.1.cells()), rectangles);
         (axes, rasters) = channel_rasters(values, (rows, cols), most, (side, finest, shown));
     }
     let (x, y) = axes;
@@ -79,15 +82,16 @@ fn images(values: &[f64], (rows, cols): (usize, usize), most: f64) -> (Drawing, 
     for (k, raster) in rasters.iter().enumerate() {
         let (left, top) = ((k % across) as f64 * (w + GAP), (k / across) as f64 * (h + GAP + caption));
         if channels > 1 {
-            d.text((left, top + LABEL.size), LABEL, &thousands(k));
+            d.text((left, top + LABEL.size), LABEL, &if w >= 60.0 { format!("channel {k}") } else { k.to_string() });
         }
         raster.draw(&mut d, (left, top + caption.ceil()), (x.pixels, y.pixels));
         d.frame([left, top + caption.ceil(), w, h], RULE, 1.0);
         d.width = d.width.max(left + w);
         d.height = d.height.max(top + caption.ceil() + h);
     }
-    let bar = color_bar(most, d.height.clamp(110.0, 320.0));
-    d.put((d.width + 24.0, 0.0), &bar);
+    let bar = color_bar(most, (d.height - caption.ceil()).clamp(110.0, 320.0));
+    // Level with the images; half of its first label stands above them.
+    d.put((d.width + 24.0, caption.ceil() - LABEL.size / 2.0), &bar);
     let mut hidden = String::new();
     if x.per_cell > 1 || y.per_cell > 1 {
         hidden += &format!("; a cell shows the number farthest from zero of {} × {}", y.per_cell, x.per_cell);

@@ -147,7 +147,7 @@ impl Layered {
                 let (with_up, with_down) =
                     (sweep % 2 == 0 || sweep > PLACING / 2, sweep % 2 == 1 || sweep > PLACING / 2);
                 let wish = |&v: &usize| {
-                    let up = self.up[v].iter().filter(|_| with_up).map(|&u| (u, self.pull(u, v)));
+                    let up = self.up[v].iter().filter(|_| with_up).map(|&u| (u, self.pull(v, u)));
                     let down = self.down[v].iter().filter(|_| with_down).map(|&w| (w, self.pull(v, w)));
                     let (mut sum, mut weight) = (0.0, 0.0);
                     up.chain(down).for_each(|(u, pull)| (sum, weight) = (sum + pull * self.x[u], weight + pull));
@@ -165,18 +165,14 @@ impl Layered {
         self.width = (0..self.x.len()).map(|v| self.x[v] + self.widths[v] / 2.0).fold(0.0, f64::max);
     }
 
-    /// How strongly a link wants to be vertical: long edges first, then chains.
-    fn pull(&self, u: usize, v: usize) -> f64 {
-        match (self.is_bend(u), self.is_bend(v)) {
+    /// How strongly a vertex wants to stand above or below a neighbor: boxes in a straight line first, whatever goes
+    /// around them second.
+    fn pull(&self, v: usize, neighbor: usize) -> f64 {
+        match (self.is_bend(v), self.is_bend(neighbor)) {
+            (false, false) => 100.0,
             (true, true) => 8.0,
-            (false, false) => {
-                if self.up[v].len() == 1 || self.down[u].len() == 1 {
-                    6.0
-                } else {
-                    2.0
-                }
-            }
-            _ => 0.5,
+            (false, true) => 1.0,
+            (true, false) => 0.5,
         }
     }
 

@@ -1,10 +1,10 @@
 //! The picture of a pattern: every entry in the color of its lane, or cells of many entries.
 
 use super::axis::{Axis, SIDE};
-use super::drawing::{Anchor, Drawing, LABEL, LINE};
+use super::drawing::{Anchor, Drawing, LABEL, LINE, TITLE};
 use super::palette::{GRID, INK, PAPER, PLAIN, RULE, Rgb};
 use super::picture::Picture;
-use super::raster::{MOST_RECTANGLES, Raster};
+use super::raster::{MOST_RECTANGLES, Raster, coarser};
 use super::text::{counted, thousands, width};
 use crate::coloring::{Coloring, Side};
 use crate::error::{Result, ensure};
@@ -51,7 +51,7 @@ const GAP: f64 = 28.0;
 pub fn pattern(pattern: &Pattern, coloring: Option<(&Coloring, Side)>) -> Result<Picture> {
     let classes = coloring.map(|(coloring, side)| Classes::new(coloring, side));
     let (drawing, title, note) = draw(pattern, classes.as_ref())?;
-    Ok(Picture::of(&drawing.titled(&title, &note)))
+    Ok(Picture::of(&drawing.titled(TITLE, &title, &note)))
 }
 
 /// The classes of the columns or rows; `None` for one that takes no part.
@@ -80,13 +80,13 @@ pub(super) fn draw(pattern: &Pattern, classes: Option<&Classes>) -> Result<(Draw
     }
     let mut view = View::new(pattern, classes, 0..rows, 0..cols, (SIDE, FINEST));
     while view.raster.rectangles() > MOST_RECTANGLES {
-        view = View::new(pattern, classes, 0..rows, 0..cols, (SIDE, view.finest() / 2));
+        view = View::new(pattern, classes, 0..rows, 0..cols, (SIDE, coarser(view.finest(), view.raster.rectangles())));
     }
     let mut all = view.draw();
     let (across, down) = (view.x.per_cell, view.y.per_cell);
     let mut note = String::new();
     if across > 1 || down > 1 {
-        note = format!("one cell for {across} × {down} entries");
+        note = format!("one cell for {} × {} entries", thousands(down), thousands(across));
         note += if classes.is_some() {
             ", darker where denser, in a color that occurs in it"
         } else {
@@ -98,15 +98,12 @@ pub(super) fn draw(pattern: &Pattern, classes: Option<&Classes>) -> Result<(Draw
         let (left, top) = view.corner();
         all.frame([left + x, top + y, w.max(3.0), h.max(3.0)], INK, 1.5);
         let place = if all.width > 1.6 * all.height { (0.0, all.height + GAP) } else { (all.width + GAP, 0.0) };
-        let (r, c) = (&detail.rows, &detail.cols);
         let mut part = detail.draw();
-        let caption = format!(
-            "detail: rows {} to {}, columns {} to {}",
-            thousands(r.start),
-            thousands(r.end - 1),
-            thousands(c.start),
-            thousands(c.end - 1)
-        );
+        let span = |one: &str, range: &Range<usize>| match range.len() {
+            1 => format!("{one} {}", thousands(range.start)),
+            _ => format!("{one}s {} to {}", thousands(range.start), thousands(range.end - 1)),
+        };
+        let caption = format!("detail: {}, {}", span("row", &detail.rows), span("column", &detail.cols));
         let baseline = part.height + 1.6 * LABEL.size;
         part.text((detail.corner().0, baseline), LABEL, &caption);
         part.width = part.width.max(detail.corner().0 + width(&caption, LABEL.size));

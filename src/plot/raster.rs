@@ -8,6 +8,12 @@ use std::fmt::Write;
 /// Most rectangles of a raster: about half a megabyte of SVG.
 pub(super) const MOST_RECTANGLES: usize = 50_000;
 
+/// Cells along a side with which a raster of too many rectangles will have few enough, or nearly so.
+pub(super) fn coarser(finest: usize, rectangles: usize) -> usize {
+    let share = (MOST_RECTANGLES as f64 / rectangles as f64).sqrt();
+    ((finest as f64 * 0.95 * share.min(1.0)) as usize).max(1)
+}
+
 /// Cells of equal size, line after line; `None` shows the paper.
 #[derive(Clone, Debug)]
 pub(super) struct Raster {

@@ -1,6 +1,6 @@
 //! All of a plan on one sheet.
 
-use super::drawing::{Drawing, LINE, NOTE, TITLE};
+use super::drawing::{Drawing, LINE, NOTE, SUBTITLE, TITLE};
 use super::graph;
 use super::matrix::{self, Classes};
 use super::picture::Picture;
@@ -30,9 +30,9 @@ pub fn plan<T: Scalar>(net: &Network<T>, plan: &Plan) -> Result<Picture> {
     });
     let classes = inputs.or_else(|| plan.output_coloring().map(|coloring| Classes::new(coloring, Side::Rows)));
     let (pattern, title, note) = matrix::draw(plan.pattern(), classes.as_ref())?;
-    let pattern = pattern.titled(&title, &note);
+    let pattern = pattern.titled(SUBTITLE, &title, &note);
     let layers = match graph::draw(net, BOXES) {
-        Ok((drawing, title, note)) => drawing.titled(&title, &note),
+        Ok((drawing, title, note)) => drawing.titled(SUBTITLE, &title, &note),
         Err(e) if e.kind() == ErrorKind::TooLarge => sentence(&format!("Layer graph not drawn: {}.", e.message())),
         Err(e) => return Err(e),
     };
@@ -40,7 +40,7 @@ pub fn plan<T: Scalar>(net: &Network<T>, plan: &Plan) -> Result<Picture> {
     all.put((0.0, 0.0), &layers);
     all.put((layers.width.max(180.0) + GAP, 0.0), &pattern);
     let title = format!("{}, {}", plan.quantity(), plan.strategy());
-    Ok(Picture::of(&all.titled(&title, &format!("{}; {}", plan.passes(), plan.reason()))))
+    Ok(Picture::of(&all.titled(TITLE, &title, &format!("{}\n{}", plan.passes(), plan.reason()))))
 }
 
 /// A sentence in lines of moderate length.
@@ -55,7 +55,7 @@ fn sentence(text: &str) -> Drawing {
         }
     }
     for line in lines {
-        d.text((0.0, d.height + TITLE.size), NOTE, &line);
+        d.text((0.0, d.height + NOTE.size), NOTE, &line);
         d.width = d.width.max(width(&line, NOTE.size));
         d.height += LINE * NOTE.size;
     }
