@@ -16,8 +16,9 @@ const STEMS: usize = 64;
 /// Where several numbers share a pixel, the line goes through the least and the greatest of them.
 pub(super) fn series(values: &[f64], low: f64, high: f64) -> Drawing {
     let (low, high) = if low == 0.0 && high == 0.0 { (-1.0, 1.0) } else { (low.min(0.0), high.max(0.0)) };
-    // Halves: the difference of the largest numbers is not a number of the machine any more.
-    let share = |v: f64| (v / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0);
+    // In units of the farthest: the difference of the largest numbers is no number of the machine any more.
+    let most = high.max(-low);
+    let share = |v: f64| (v / most - low / most) / (high / most - low / most);
     let marks = round_marks(low, high);
     let left = marks.iter().map(|&v| width(&number(v), LABEL.size)).fold(0.0, f64::max).ceil() + 12.0;
     let (top, pad) = (8.0, 12.0);
