@@ -349,7 +349,7 @@ fn numbers_of_all_sizes_and_shapes_are_drawn() {
     for shape in
         [vec![200_000], vec![400, 500], vec![2_000, 10, 10], vec![2, 100_000], vec![100_000, 2], vec![50, 80, 50]]
     {
-        let values = random.numbers(200_000);
+        let values = random.weights(200_000, 9);
         let picture = plot::heat_map(&values, &shape, &"title".repeat(1_000)).unwrap();
         texts(&picture);
         assert!(picture.size().0 < 1_600 && picture.size().1 < 1_600, "{shape:?}: {picture:?}");

@@ -92,29 +92,34 @@ pub(super) fn draw(pattern: &Pattern, classes: Option<&Classes>) -> Result<(Draw
         } else {
             ", darker where denser"
         };
-        let (detail, marked) = view.detail();
-        // Where the detail is, seen even if it is smaller than a pixel.
-        let [x, y, w, h] = marked;
-        let (left, top) = view.corner();
-        all.frame([left + x, top + y, w.max(3.0), h.max(3.0)], INK, 1.5);
-        let place = if all.width > 1.6 * all.height { (0.0, all.height + GAP) } else { (all.width + GAP, 0.0) };
-        let mut part = detail.draw();
-        let span = |one: &str, range: &Range<usize>| match range.len() {
-            1 => format!("{one} {}", thousands(range.start)),
-            _ => format!("{one}s {} to {}", thousands(range.start), thousands(range.end - 1)),
-        };
-        let caption = format!("detail: {}, {}", span("row", &detail.rows), span("column", &detail.cols));
-        let baseline = part.height + 1.6 * LABEL.size;
-        part.text((detail.corner().0, baseline), LABEL, &caption);
-        part.width = part.width.max(detail.corner().0 + width(&caption, LABEL.size));
-        part.height = baseline + 4.0;
-        all.put((place.0.round(), place.1.round()), &part);
+        put_detail(&mut all, &view);
     }
     if let Some(classes) = classes {
         let legend = legend(classes, all.width.max(360.0));
         all.put((0.0, (all.height + 16.0).round()), &legend);
     }
     Ok((all, title, note))
+}
+
+/// Marks a window of the view and puts it beside or below, entry by entry.
+fn put_detail(all: &mut Drawing, view: &View) {
+    let (detail, marked) = view.detail();
+    // Where the detail is, seen even if it is smaller than a pixel.
+    let [x, y, w, h] = marked;
+    let (left, top) = view.corner();
+    all.frame([left + x, top + y, w.max(3.0), h.max(3.0)], INK, 1.5);
+    let place = if all.width > 1.6 * all.height { (0.0, all.height + GAP) } else { (all.width + GAP, 0.0) };
+    let mut part = detail.draw();
+    let span = |one: &str, range: &Range<usize>| match range.len() {
+        1 => format!("{one} {}", thousands(range.start)),
+        _ => format!("{one}s {} to {}", thousands(range.start), thousands(range.end - 1)),
+    };
+    let caption = format!("detail: {}, {}", span("row", &detail.rows), span("column", &detail.cols));
+    let baseline = part.height + 1.6 * LABEL.size;
+    part.text((detail.corner().0, baseline), LABEL, &caption);
+    part.width = part.width.max(detail.corner().0 + width(&caption, LABEL.size));
+    part.height = baseline + 4.0;
+    all.put((place.0.round(), place.1.round()), &part);
 }
 
 /// What falls into a cell: how many entries, and a class that most of them have if there is such a class.

@@ -95,7 +95,7 @@ mod tests {
                     marks.iter().all(|&m| -low <= m * 0.999_999 && m * 0.999_999 <= high),
                     "{low} {high} {marks:?}"
                 );
-                assert!(marks.iter().any(|&m| m == 0.0));
+                assert!(marks.contains(&0.0));
             }
         }
     }
