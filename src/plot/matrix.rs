@@ -20,7 +20,7 @@ const DETAIL_SIDE: f64 = 336.0;
 /// Thickness of the strip of classes, and its distance from the matrix.
 const STRIP: f64 = 8.0;
 const STRIP_GAP: f64 = 4.0;
-/// Classes in the legend.
+/// Most classes that are listed one by one.
 const LEGEND: usize = 16;
 /// Space between parts.
 const GAP: f64 = 28.0;
@@ -298,17 +298,18 @@ fn shade(cell: &Cell, densest: u32) -> Rgb {
     PAPER.mix(color, 0.3 + 0.7 * step)
 }
 
-/// A swatch for each class with the number of its members, as far as there is room for them.
+/// A swatch for each class with the number of its members, or one line if there are too many classes.
 fn legend(classes: &Classes, room: f64) -> Drawing {
     let mut sizes = vec![0; classes.count];
     classes.of.iter().flatten().for_each(|&c| sizes[c as usize] += 1);
     let (one, many) = if classes.side == Side::Columns { ("column", "columns") } else { ("row", "rows") };
     let mut items: Vec<(Option<Rgb>, String)> = Vec::new();
-    for (class, &size) in sizes.iter().enumerate().take(LEGEND) {
-        items.push((Some(Rgb::class(class as u32)), counted(size, one, many)));
-    }
-    if sizes.len() > LEGEND {
-        items.push((None, format!("and {}", counted(sizes.len() - LEGEND, "more color", "more colors"))));
+    if sizes.len() <= LEGEND {
+        let swatch = |(class, &size)| (Some(Rgb::class(class as u32)), counted(size, one, many));
+        items.extend(sizes.iter().enumerate().map(swatch));
+    } else if let (Some(&least), Some(&most)) = (sizes.iter().min(), sizes.iter().max()) {
+        let from = if least < most { format!("{} to ", thousands(least)) } else { String::new() };
+        items.push((None, format!("each color for {from}{}", counted(most, one, many))));
     }
     let idle = classes.of.iter().filter(|c| c.is_none()).count();
     if idle > 0 {
