@@ -11,8 +11,6 @@ mod canvas;
 mod clock;
 #[path = "support/colored_inputs.rs"]
 mod colored_inputs;
-#[path = "support/colored_pattern.rs"]
-mod colored_pattern;
 #[path = "support/colormap.rs"]
 mod colormap;
 #[path = "support/files.rs"]
@@ -41,7 +39,7 @@ mod strategies;
 use clock::{in_words, timed};
 use colorjet::coloring::{Coloring, Side, check_distance1, check_partial_distance2};
 use colorjet::coloring::{lower_bound, partial_distance2_coloring};
-use colorjet::{LayerId, Network, Order, Pattern, Plan, PlanOptions, Quantity, Sparsity, Strategy};
+use colorjet::{LayerId, Network, Order, Pattern, Plan, PlanOptions, Quantity, Sparsity, Strategy, plot};
 use colormap::Scale;
 use ndarray::ArrayView1;
 use rayon::ThreadPoolBuilder;
@@ -125,7 +123,7 @@ impl Job {
         self.show_network();
         self.show_connectivity(&sparsity);
         show_patterns(&sparsity, &in_words(analysis))?;
-        let colors = self.show_colors(&sparsity)?;
+        let double_forward = self.show_colors(&sparsity)?;
         self.show_plans()?;
 
         heading("Strategies");
@@ -133,7 +131,7 @@ impl Job {
             strategies::compare(&self.net, &self.x, quantity)?;
         }
         self.show_threads()?;
-        self.draw(&sparsity.hessian_diagonal()?, &colors)
+        self.draw(&double_forward)
     }
 
     fn show_network(&self) {
@@ -179,9 +177,8 @@ impl Job {
         Ok(())
     }
 
-    /// Colors against naive passes, every coloring checked from the definition; returns the color of each input in
-    /// double-forward.
-    fn show_colors(&self, sparsity: &Sparsity) -> Result<Vec<Option<u32>>, Box<dyn Error>> {
+    /// Colors against naive passes, every coloring checked from the definition; returns the plan of double-forward.
+    fn show_colors(&self, sparsity: &Sparsity) -> Result<Plan, Box<dyn Error>> {
         heading("Colors");
         let (n, m) = (self.net.inputs(), self.net.outputs());
         println!("  {:<52} {:>7} {:>9} {:>9}", "", "colors", "at least", "naive");
@@ -198,7 +195,7 @@ impl Job {
         let forced = |strategy| PlanOptions::new(Quantity::HessianDiagonal).strategy(strategy);
         let double_forward = Plan::with(&self.net, &forced(Strategy::DoubleForward))?;
         let meeting = sparsity.meeting()?;
-        let colors = double_forward.input_colors().unwrap_or_else(|| vec![None; n]);
+        let colors = self.input_colors(&double_forward);
         check_partial_distance2(&meeting, Side::Columns, &coloring_of(&colors))?;
         let least = Some(lower_bound(&meeting, Side::Columns));
         color_line("Hessian diagonal, inputs that never meet", double_forward.colors(), least, n);
@@ -211,7 +208,12 @@ impl Job {
             let outputs: Vec<usize> = (0..m).collect();
             check_distance1(&sparsity.hessian(&self.net, &outputs)?, &coloring_of(&colors))?;
         }
-        Ok(colors)
+        Ok(double_forward)
+    }
+
+    /// No input has a color where nothing is curved.
+    fn input_colors(&self, plan: &Plan) -> Vec<Option<u32>> {
+        plan.input_colors().unwrap_or_else(|| vec![None; self.net.inputs()])
     }
 
     /// One plan on one thread and on all: every bit must be equal.
@@ -235,28 +237,31 @@ impl Job {
         Ok(())
     }
 
-    fn draw(&self, pattern: &Pattern, colors: &[Option<u32>]) -> Result<(), Box<dyn Error>> {
+    fn draw(&self, plan: &Plan) -> Result<(), Box<dyn Error>> {
         heading("Pictures");
         let folder = files::pictures("colored_hessian")?;
+        let sheet = plot::plan(&self.net, plan)?;
+        for name in ["plan.svg", "plan.png"] {
+            sheet.save(folder.join(name))?;
+            println!(
+                "  {:<44} layer graph, pattern, and each entry in the color of its input",
+                files::relative(&folder.join(name))
+            );
+        }
         let diagonal = Plan::new(&self.net, Quantity::HessianDiagonal)?.run(&self.net, ArrayView1::from(&self.x))?;
         let mut sums = vec![0.0; self.net.inputs()];
         diagonal.iter().for_each(|(&entry, (_, j))| sums[j] += entry);
+        let colors = self.input_colors(plan);
         let count = colors.iter().flatten().max().map_or(0, |&c| c as usize + 1);
         let palette = palette::palette(count);
 
-        let caption = format!("HESSIAN DIAGONAL {} × {}: {count} COLORS", pattern.rows(), pattern.cols());
         let drawn = [
-            (
-                "pattern.png",
-                "the Hessian diagonal's pattern, each entry in the color of its input",
-                colored_pattern::colored_pattern(&caption, pattern, colors, &palette),
-            ),
             (
                 "colors.png",
                 "the colors laid out as the inputs are",
                 colored_inputs::colored_inputs(
                     &format!("COLORS OF THE INPUTS: {count}"),
-                    &inputs::panels(&self.net, colors, None),
+                    &inputs::panels(&self.net, &colors, None),
                     &palette,
                 ),
             ),

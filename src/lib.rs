@@ -50,7 +50,7 @@
 //! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes.
 //! 8. `compress`: seeds from colors, recovery as a gather.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
-//! 10. `workspace`, `exec`, `calls`: running it.
+//! 10. `workspace`, `exec`, `calls`: running it; `plot`: pictures of all this.
 
 #![forbid(unsafe_code)]
 
@@ -71,6 +71,8 @@ mod network;
 mod pattern;
 mod plan;
 mod planner;
+#[cfg(feature = "plot")]
+pub mod plot;
 mod program;
 mod reverse;
 mod rows;

@@ -1,6 +1,6 @@
 //! [`Plan`]: everything that is prepared once for a network.
 
-use crate::coloring::Order;
+use crate::coloring::{Coloring, Order};
 use crate::cost::{Passes, counted};
 use crate::error::{Result, ensure};
 use crate::memory;
@@ -110,6 +110,7 @@ pub struct Plan {
     pub(crate) max_bytes: u64,
     colors: usize,
     groups: usize,
+    of_output: Option<Coloring>,
     reason: String,
 }
 
@@ -173,6 +174,7 @@ impl Plan {
             max_bytes,
             colors: made.colors,
             groups: made.groups,
+            of_output: made.of_output,
             reason: made.reason,
         };
         let needed = plan.bytes(size_of::<T>());
@@ -251,6 +253,12 @@ impl Plan {
             Program::Nothing | Program::Reverse { .. } => return None,
         };
         Some(inputs.colors().map(|c| (c != u32::MAX).then_some(c)).collect())
+    }
+
+    /// The coloring of the outputs: for `reverse` those of one color share an adjoint lane, for reverse-over-forward
+    /// an adjoint.
+    pub fn output_coloring(&self) -> Option<&Coloring> {
+        self.of_output.as_ref()
     }
 
     /// Work space of a run on one thread, in bytes; every further thread needs at most as much.

@@ -42,6 +42,8 @@ pub(crate) struct Made {
     pub(crate) diagonal: Option<Target>,
     pub(crate) colors: usize,
     pub(crate) groups: usize,
+    /// The outputs' colors, if they are colored.
+    pub(crate) of_output: Option<Coloring>,
     pub(crate) reason: String,
 }
 
@@ -73,7 +75,16 @@ impl<T: Scalar> Planner<'_, T> {
             };
             let jacobian = Some(Target { pattern: pattern.clone(), readout: read });
             let (strategy, colors) = (Strategy::Reverse, coloring.count());
-            Made { strategy, program, jacobian, diagonal: None, colors, groups: 0, reason }
+            Made {
+                strategy,
+                program,
+                jacobian,
+                diagonal: None,
+                colors,
+                groups: 0,
+                of_output: Some(coloring.clone()),
+                reason,
+            }
         };
         Ok(match forced {
             Some(Strategy::Reverse) => reverse(&color(Side::Rows), "forced".into()),
@@ -129,6 +140,7 @@ impl<T: Scalar> Planner<'_, T> {
                 diagonal: Some(target((&diagonal, read))),
                 colors: groups.colors().1,
                 groups: groups.count(),
+                of_output: Some(groups.of_output().clone()),
                 reason,
             }
         };
@@ -218,7 +230,7 @@ impl<T: Scalar> Planner<'_, T> {
             Target { pattern, readout }
         };
         let (jacobian, diagonal) = (jacobian.map(target), diagonal.map(target));
-        Made { strategy, program, jacobian, diagonal, colors, groups: 0, reason }
+        Made { strategy, program, jacobian, diagonal, colors, groups: 0, of_output: None, reason }
     }
 }
 

@@ -242,6 +242,11 @@ impl Groups {
         cost::reverse_over_forward(tangents.sum(), self.coloring_of.iter().map(lanes))
     }
 
+    /// The group of each output.
+    pub(crate) fn of_output(&self) -> &Coloring {
+        &self.of_output
+    }
+
     /// Number of groups.
     pub(crate) fn count(&self) -> usize {
         self.coloring_of.len()

@@ -16,7 +16,7 @@ const LEVELS: [&[&str]; 12] = [
     &["program"],
     &["planner"],
     &["plan"],
-    &["exec"],
+    &["exec", "plot"],
     &["calls"],
 ];
 

@@ -70,6 +70,20 @@ impl<T> Layer<T> {
     }
 }
 
+impl<T: Scalar> Layer<T> {
+    /// What it computes, in a word or two: `tanh`, `conv 3×3`.
+    pub(crate) fn what(&self) -> String {
+        match &self.kind {
+            Kind::Elementwise(e) => e.activation().name().to_owned(),
+            Kind::Conv(c) => {
+                let kernel: Vec<String> = c.windows().iter().map(|w| w.kernel.to_string()).collect();
+                format!("conv {}", kernel.join("×"))
+            }
+            kind => kind.name().to_owned(),
+        }
+    }
+}
+
 /// A trained network: layers in a directed acyclic graph, with one or more inputs and outputs.
 ///
 /// Its inputs are the units of all input layers, one after the other (`n` in all); its outputs those of all
@@ -264,14 +278,7 @@ impl<T: Scalar> fmt::Display for Network<T> {
         writeln!(f, "{} inputs → {} outputs, {} layers", self.inputs(), self.outputs(), self.graph.node_count())?;
         let name_width = self.graph.node_weights().map(|l| l.name.chars().count()).max().unwrap_or(0);
         for (id, layer) in self.layers() {
-            let what = match &layer.kind {
-                Kind::Elementwise(e) => e.activation().name().to_owned(),
-                Kind::Conv(c) => {
-                    let kernel: Vec<String> = c.windows().iter().map(|w| w.kernel.to_string()).collect();
-                    format!("conv {}", kernel.join("×"))
-                }
-                kind => kind.name().to_owned(),
-            };
+            let what = layer.what();
             let shape: Vec<String> = layer.shape.iter().map(usize::to_string).collect();
             write!(f, "  {:<name_width$}  {what:<12} {:>14}", layer.name, shape.join("×"))?;
             let operands: Vec<&str> = self.operands(id).iter().map(|&o| self.layer(o).name()).collect();
