@@ -8,10 +8,13 @@
 //! | `statement` | text and JSON as words |
 //! | `arch` | words as an architecture |
 //! | `tensors` | names and numbers |
+//! | `npz` | arrays of NumPy |
 //! | `build` | both as a network |
 
 mod arch;
 mod build;
+#[cfg(feature = "numpy")]
+mod npz;
 mod statement;
 mod tensors;
 
@@ -30,8 +33,15 @@ pub(super) fn read_safetensors(bytes: &[u8], path: Option<&Path>, options: &Load
 }
 
 /// Reads a file of NumPy arrays.
-pub(super) fn read_npz(_bytes: &[u8], _path: Option<&Path>, _options: &LoadOptions) -> Result<Network> {
-    bail!(Unsupported, "npz");
+#[cfg(feature = "numpy")]
+pub(super) fn read_npz(bytes: &[u8], path: Option<&Path>, options: &LoadOptions) -> Result<Network> {
+    read(&Tensors::new(npz::arrays(bytes)?), path, options)
+}
+
+/// Refuses a file of NumPy arrays.
+#[cfg(not(feature = "numpy"))]
+pub(super) fn read_npz(_: &[u8], _: Option<&Path>, _: &LoadOptions) -> Result<Network> {
+    bail!(Unsupported, "npz files need colorjet's feature \"numpy\"");
 }
 
 fn read(tensors: &Tensors, path: Option<&Path>, options: &LoadOptions) -> Result<Network> {

@@ -164,8 +164,8 @@ fn chunk(text: &str) -> (&str, &str) {
     text.split_at(if digits > 0 { digits } else { first })
 }
 
-/// Little-endian numbers of `N` bytes each.
-fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+/// Numbers of `N` bytes each.
+pub(super) fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
     bytes.as_chunks::<N>().0.iter().map(|&chunk| read(chunk)).collect()
 }
 
