@@ -565,38 +565,37 @@ mod npz {
     #[test]
     fn hostile_archives_are_refused_before_anything_is_allocated() {
         use ErrorKind::*;
-        let one =
-            |header: String, data: &[u8]| archive(&[("0.weight.npy", npy(&header, data))], CompressionMethod::Deflated);
-        let claims = |shape: &str| one(header("<f4", "False", shape), &[0; 16]);
+        let method = CompressionMethod::Deflated;
+        let one = |header: &str, data: &[u8]| archive(&[("0.weight.npy", npy(header, data))], method);
+        let refused = |file: &[u8], kinds: &[ErrorKind]| {
+            let error = load(file, "mlp tanh").expect_err("a hostile archive");
+            assert!(kinds.contains(&error.kind()), "{error:?} is none of {kinds:?}");
+            assert!(error.to_string().contains("\"0.weight\""), "{error}");
+        };
+        let claims = |shape: &str| one(&header("<f4", "False", shape), &[0; 16]);
         load(&claims("(2, 2)"), "mlp tanh").unwrap();
-        refused(&claims("(1152921504606846976,)"), "mlp tanh", TooLarge, &["\"0.weight\""]);
-        refused(&claims("(4294967296, 4294967296, 16)"), "mlp tanh", TooLarge, &["claims the shape"]);
-        refused(&claims("(0, 1152921504606846976)"), "mlp tanh", Format, &["\"0.weight\""]);
-        refused(&claims("(99999999999999999999,)"), "mlp tanh", Format, &["shape"]);
-        refused(&claims("(-1, 2)"), "mlp tanh", Format, &["shape"]);
-        refused(&claims("(2, 3)"), "mlp tanh", Format, &["24 bytes"]);
-        refused(&claims("(2, 1)"), "mlp tanh", Format, &["8 bytes"]);
-        refused(&claims("(1,"), "mlp tanh", Format, &["shape"]);
-        refused(&claims(&shape_text(&[1; 65])), "mlp tanh", Format, &["65 axes"]);
-        refused(&one("[".repeat(20_000), &[]), "mlp tanh", Format, &["header of 20000"]);
-        refused(&one("{'descr': ".repeat(900), &[]), "mlp tanh", Format, &["descr"]);
-        refused(&one(header("<f4", "Maybe", "(2, 2)"), &[0; 16]), "mlp tanh", Format, &["fortran_order"]);
-        refused(&one(header("<i8", "False", "(2, 1)"), &[0; 16]), "mlp tanh", Unsupported, &["\"<i8\""]);
-        refused(&one(header("é", "False", "(2, 1)"), &[0; 16]), "mlp tanh", Unsupported, &["\"é\""]);
-        let records = "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (4,), }".to_owned();
-        refused(&one(records, &[0; 16]), "mlp tanh", Unsupported, &["records"]);
-        let stranger = archive(&[("readme.txt", Vec::new())], CompressionMethod::Stored);
-        refused(&stranger, "mlp tanh", Format, &["\"readme.txt\""]);
-        let empty = archive(&[("a.npy", Vec::new())], CompressionMethod::Stored);
-        refused(&empty, "mlp tanh", Format, &["array \"a\"", "not a whole array"]);
-        let zeros = archive(&[("a.npy", vec![0; 64])], CompressionMethod::Stored);
-        refused(&zeros, "mlp tanh", Format, &["array \"a\"", "npy"]);
-        refused(b"PK", "mlp tanh", Format, &["npz"]);
-
+        refused(&claims("(1152921504606846976,)"), &[TooLarge]);
+        refused(&claims("(4294967296, 4294967296, 16)"), &[TooLarge]);
+        refused(&claims("(0, 1152921504606846976)"), &[TooLarge, Format]);
+        refused(&claims("(99999999999999999999,)"), &[TooLarge, Format]);
+        for shape in ["(-1, 2)", "(2, 3)", "(2, 1)", "(1,"] {
+            refused(&claims(shape), &[Format]);
+        }
+        refused(&one(&"[".repeat(20_000), &[]), &[Format]);
+        refused(&one(&"{'descr': ".repeat(900), &[]), &[Format, Unsupported]);
+        refused(&one(&header("<f4", "Maybe", "(2, 2)"), &[0; 16]), &[Format]);
+        refused(&one(&header("é", "False", "(2, 1)"), &[0; 16]), &[Format, Unsupported]);
+        refused(&one(&header("<c16", "False", "(1, 1)"), &[0; 16]), &[Unsupported]);
+        let records = "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (4,), }";
+        refused(&one(records, &[0; 16]), &[Unsupported]);
         // 64 MiB of zeros in few bytes are not unpacked for the eight that are claimed.
-        let bomb = one(header("<f8", "False", "(1, 1)"), &vec![0; 1 << 26]);
+        let bomb = one(&header("<f8", "False", "(1, 1)"), &vec![0; 1 << 26]);
         assert!(bomb.len() < 1 << 17);
-        refused(&bomb, "mlp tanh", Format, &["8 bytes"]);
+        refused(&bomb, &[Format]);
+        for bytes in [Vec::new(), vec![0; 64], vec![0x93; 64]] {
+            refused(&archive(&[("0.weight.npy", bytes)], CompressionMethod::Stored), &[Format]);
+        }
+        assert_eq!(load(b"PK", "mlp tanh").unwrap_err().kind(), Format);
     }
 
     #[test]

@@ -58,7 +58,8 @@ impl Network<f64> {
     /// # Errors
     /// [`Io`](ErrorKind::Io) if the file cannot be read, [`Format`](ErrorKind::Format) if it is truncated or not
     /// what it should be, [`Unsupported`](ErrorKind::Unsupported) for a version, layer, function or number type
-    /// that is not known, [`Cycle`](ErrorKind::Cycle), and all errors of [`NetworkBuilder`](crate::NetworkBuilder);
+    /// that is not known, [`Cycle`](ErrorKind::Cycle), [`Dangling`](ErrorKind::Dangling) for a tensor that is missing or
+    /// that no layer uses, and all errors of [`NetworkBuilder`](crate::NetworkBuilder);
     /// each names the file and, where there is one, the layer.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::load_with(path, &LoadOptions::default())
