@@ -66,7 +66,6 @@ mod dual;
 mod error;
 mod exec;
 mod files;
-
 mod forward;
 pub mod guide;
 mod layer;
@@ -96,6 +95,8 @@ pub use dual::Jet2;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::{BatchDerivatives, Derivatives, Outputs};
 pub use files::LoadOptions;
+#[cfg(feature = "numpy")]
+pub use files::numpy;
 pub use layer::{Broadcast, Conv, ConvOptions, Dense, Elementwise, Gather, Kind, Select, Sparse, Sum, Window};
 pub use network::{Chain, Component, Connectivity, Layer, LayerId, Network, NetworkBuilder, PadMode, Pool, Structure};
 pub use pattern::Pattern;

@@ -1,6 +1,9 @@
 //! Files: networks in several formats, told apart by their contents, and the arrays that go in and out.
 
+mod matrix_market;
 mod native;
+#[cfg(feature = "numpy")]
+pub mod numpy;
 mod state_dict;
 
 use crate::error::{Error, ErrorKind, Result, ensure};

@@ -8,13 +8,10 @@
 //! | `statement` | text and JSON as words |
 //! | `arch` | words as an architecture |
 //! | `tensors` | names and numbers |
-//! | `npz` | arrays of NumPy |
 //! | `build` | both as a network |
 
 mod arch;
 mod build;
-#[cfg(feature = "numpy")]
-mod npz;
 mod statement;
 mod tensors;
 
@@ -35,7 +32,10 @@ pub(super) fn read_safetensors(bytes: &[u8], path: Option<&Path>, options: &Load
 /// Reads a file of NumPy arrays.
 #[cfg(feature = "numpy")]
 pub(super) fn read_npz(bytes: &[u8], path: Option<&Path>, options: &LoadOptions) -> Result<Network> {
-    read(&Tensors::new(npz::arrays(bytes)?), path, options)
+    let mut npz = super::numpy::Npz::from_bytes(bytes.to_vec())?;
+    let names = npz.names().into_iter().filter(|name| !tensors::is_bookkeeping(name));
+    let arrays = names.map(|name| npz.array(&name).map(|array| (name, array))).collect::<Result<_>>()?;
+    read(&Tensors::new(arrays), path, options)
 }
 
 /// Refuses a file of NumPy arrays.

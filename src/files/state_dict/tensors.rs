@@ -26,7 +26,9 @@ impl Tensors {
     /// [`TooLarge`](ErrorKind::TooLarge) if they do not fit into memory as 64-bit numbers.
     pub(super) fn of_safetensors(file: &SafeTensors<'_>) -> Result<Self> {
         let wanted = || file.iter().filter(|(name, _)| !is_bookkeeping(name));
-        check_room(wanted().map(|(_, tensor)| tensor.shape().iter().product::<usize>() as u64))?;
+        let count: u64 = wanted().map(|(_, tensor)| tensor.shape().iter().product::<usize>() as u64).sum();
+        let (bytes, available) = (count.saturating_mul(8), memory::available_bytes());
+        ensure!(bytes <= available, TooLarge, "its tensors need {}, more than is left", memory::in_words(bytes));
         let mut all = BTreeMap::new();
         for (name, tensor) in wanted() {
             let bytes = tensor.data();
@@ -104,17 +106,6 @@ pub(super) fn is_bookkeeping(name: &str) -> bool {
     name.rsplit(['.', '/']).next() == Some(BOOKKEEPING)
 }
 
-/// Refuses tensors that do not fit into memory; asked before they are made.
-///
-/// # Errors
-/// [`TooLarge`](ErrorKind::TooLarge).
-pub(super) fn check_room(lengths: impl Iterator<Item = u64>) -> Result<()> {
-    let bytes = lengths.fold(0u64, |sum, length| sum.saturating_add(length.saturating_mul(8)));
-    let available = memory::available_bytes();
-    ensure!(bytes <= available, TooLarge, "the tensors need {}, more than is left", memory::in_words(bytes));
-    Ok(())
-}
-
 /// `net.0` of `net.0.weight`, `Dense_0` of `Dense_0/kernel:0`, nothing of a tensor that is no weight.
 fn layer_of_weight(name: &str) -> Option<&str> {
     let name = name.strip_suffix(":0").unwrap_or(name);
@@ -164,8 +155,8 @@ fn chunk(text: &str) -> (&str, &str) {
     text.split_at(if digits > 0 { digits } else { first })
 }
 
-/// Numbers of `N` bytes each.
-pub(super) fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+/// Little-endian numbers of `N` bytes each.
+fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
     bytes.as_chunks::<N>().0.iter().map(|&chunk| read(chunk)).collect()
 }
 
