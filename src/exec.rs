@@ -9,15 +9,16 @@ use crate::layer::Lanes;
 use crate::memory;
 use crate::network::{LayerId, Network};
 use crate::plan::Plan;
+use crate::planner::sample_block;
 use crate::program::{Program, ReverseOverForward, Target, Task};
 use crate::reverse::Curvature;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
 use crate::strategy::Quantity;
-use crate::tape::{Pass, Tape};
+use crate::tape::{Pass, Tape, tape_size};
 use crate::workspace::{LaneSpace, Packed, PointSpace, Workspace, lend, lock};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use sprs::CsMat;
 use std::ops::Range;
@@ -45,6 +46,42 @@ pub struct BatchDerivatives<T> {
     pub jacobian: Option<Array2<T>>,
     /// The entries of the Hessian diagonal in the order of [`Plan::pattern`], points × entries.
     pub hessian_diagonal: Option<Array2<T>>,
+}
+
+impl<T: Scalar> BatchDerivatives<T> {
+    /// Zeros, for the results of a plan at `count` points.
+    ///
+    /// # Errors
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if they do not fit into the memory that is left.
+    pub fn zeros(plan: &Plan, count: usize) -> Result<Self> {
+        let numbers: usize = plan.outputs + plan.targets().map(|t| t.pattern.nnz()).sum::<usize>();
+        let bytes = (count as u64).saturating_mul(numbers as u64).saturating_mul(size_of::<T>() as u64);
+        if bytes > 1 << 28 {
+            let available = memory::available_bytes();
+            ensure!(
+                bytes <= available,
+                TooLarge,
+                "the results of {count} points need {}, of {} available",
+                memory::in_words(bytes),
+                memory::in_words(available)
+            );
+        }
+        let zeros = |target: &Option<Target>| target.as_ref().map(|t| Array2::zeros((count, t.pattern.nnz())));
+        Ok(BatchDerivatives {
+            value: Array2::zeros((count, plan.outputs)),
+            jacobian: zeros(&plan.jacobian),
+            hessian_diagonal: zeros(&plan.diagonal),
+        })
+    }
+
+    /// The buffers for [`Plan::run_into`].
+    pub fn outputs(&mut self) -> Outputs<'_, T> {
+        Outputs {
+            value: self.value.as_slice_mut().unwrap_or_default(),
+            jacobian: self.jacobian.as_mut().and_then(|j| j.as_slice_mut()).unwrap_or_default(),
+            hessian_diagonal: self.hessian_diagonal.as_mut().and_then(|d| d.as_slice_mut()).unwrap_or_default(),
+        }
+    }
 }
 
 /// Buffers that results are written into; what the plan does not compute is left alone.
@@ -102,35 +139,13 @@ impl Plan {
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if the results do not fit into the memory that is left.
     pub fn run_batch<T: Scalar>(&self, net: &Network<T>, points: ArrayView2<'_, T>) -> Result<BatchDerivatives<T>> {
         let count = points.nrows();
-        let numbers: usize = self.outputs + self.targets().map(|t| t.pattern.nnz()).sum::<usize>();
-        let bytes = (count as u64).saturating_mul(numbers as u64).saturating_mul(size_of::<T>() as u64);
-        if bytes > 1 << 28 {
-            let available = memory::available_bytes();
-            ensure!(
-                bytes <= available,
-                TooLarge,
-                "the results of {count} points need {}, of {} available",
-                memory::in_words(bytes),
-                memory::in_words(available)
-            );
-        }
-        let zeros = |target: &Option<Target>| target.as_ref().map(|t| Array2::zeros((count, t.pattern.nnz())));
-        let mut result = BatchDerivatives {
-            value: Array2::zeros((count, self.outputs)),
-            jacobian: zeros(&self.jacobian),
-            hessian_diagonal: zeros(&self.diagonal),
-        };
-        let outputs = Outputs {
-            value: result.value.as_slice_mut().unwrap_or_default(),
-            jacobian: result.jacobian.as_mut().and_then(|j| j.as_slice_mut()).unwrap_or_default(),
-            hessian_diagonal: result.hessian_diagonal.as_mut().and_then(|d| d.as_slice_mut()).unwrap_or_default(),
-        };
+        let mut result = BatchDerivatives::zeros(self, count)?;
         let points = points.as_standard_layout();
         let points = points.as_slice().expect("standard layout");
         if self.inputs * count != points.len() {
             bail!(Shape, "points of {} numbers for a network of {} inputs", points.len() / count.max(1), self.inputs);
         }
-        self.run_into(net, points, outputs, &mut Workspace::new())?;
+        self.run_into(net, points, result.outputs(), &mut Workspace::new())?;
         Ok(result)
     }
 
@@ -196,6 +211,26 @@ impl<T: Scalar> Network<T> {
         let mut value = vec![T::zero(); self.outputs()];
         copy_values(self, &tape, &mut value);
         Ok(Array1::from(value))
+    }
+
+    /// The outputs at many points, the rows of `points` (B × n): B × m.
+    ///
+    /// # Errors
+    /// As [`value`](Self::value), and [`Empty`](crate::ErrorKind::Empty) without points.
+    pub fn values(&self, points: ArrayView2<'_, T>) -> Result<Array2<T>> {
+        let (n, m) = (self.inputs(), self.outputs());
+        ensure!(points.ncols() == n, Shape, "points of {} numbers for a network of {n} inputs", points.ncols());
+        let points = points.as_standard_layout();
+        check_points(points.as_slice().expect("standard layout"), n)?;
+        let mut values = Array2::zeros((points.nrows(), m));
+        let block = sample_block(1, tape_size(self));
+        let mut tape = Tape::default();
+        let blocks = points.axis_chunks_iter(Axis(0), block).zip(values.axis_chunks_iter_mut(Axis(0), block));
+        for (number, (points, mut values)) in blocks.enumerate() {
+            tape.record(self, points.as_slice().expect("whole rows"), number * block, 0, Spread::Threads)?;
+            copy_values(self, &tape, values.as_slice_mut().expect("whole rows"));
+        }
+        Ok(values)
     }
 }
 
@@ -350,6 +385,7 @@ impl<T: Scalar> Run<'_, T> {
         let packed = &*packed;
         unpack(&plan.jacobian, |task| &packed[task].jacobian, samples, jacobian, spread);
         unpack(&plan.diagonal, |task| &packed[task].diagonal, samples, diagonal, spread);
+        self.workspace.finished(samples);
         Ok(())
     }
 

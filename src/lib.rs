@@ -39,6 +39,9 @@
 //! | [`Plan::run_batch`] | the same at B points | B × entries | the same for each point |
 //! | [`Plan::run_into`] | the same, into your buffers | B × entries | the same, without allocating |
 //!
+//! The [`guide`] says more: which quantity and strategy, patterns and colors, kinks, precision, files, limits, and how to
+//! come from Flux, PyTorch, JAX or Keras.
+//!
 //! # The house, from the ground up
 //!
 //! 1. `error`, `scalar`, `memory`, `spread`: errors with their place, precisions, limits, pieces for threads.
@@ -50,7 +53,11 @@
 //! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes.
 //! 8. `compress`: seeds from colors, recovery as a gather.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
+<<<<<<< HEAD
 //! 10. `workspace`, `exec`, `calls`: running it; `plot`: pictures of all this.
+=======
+//! 10. `workspace`, `exec`, `calls`: running it; `guide`: pages of text.
+>>>>>>> dict
 
 #![forbid(unsafe_code)]
 
@@ -63,8 +70,8 @@ mod dual;
 mod error;
 mod exec;
 mod files;
-
 mod forward;
+pub mod guide;
 mod layer;
 mod memory;
 mod network;
@@ -94,6 +101,8 @@ pub use dual::Jet2;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::{BatchDerivatives, Derivatives, Outputs};
 pub use files::LoadOptions;
+#[cfg(feature = "numpy")]
+pub use files::numpy;
 pub use layer::{Broadcast, Conv, ConvOptions, Dense, Elementwise, Gather, Kind, Select, Sparse, Sum, Window};
 pub use network::{Chain, Component, Connectivity, Layer, LayerId, Network, NetworkBuilder, PadMode, Pool, Structure};
 pub use pattern::Pattern;

@@ -2,6 +2,7 @@
 
 use crate::cost::Passes;
 use crate::tape::Tape;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Memory of a run, to be used again: after the first run with it nothing is allocated.
@@ -10,11 +11,21 @@ pub struct Workspace<T> {
     pub(crate) points: Mutex<Vec<PointSpace<T>>>,
     pub(crate) lanes: Mutex<Vec<LaneSpace<T>>>,
     passes: Mutex<Passes>,
+    watcher: Watcher,
+}
+
+/// Told how many points are done, after every block of them.
+struct Watcher(Box<dyn Fn(usize) + Send + Sync>);
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 impl<T> Default for Workspace<T> {
     fn default() -> Self {
-        Workspace { points: Mutex::default(), lanes: Mutex::default(), passes: Mutex::default() }
+        Self::watched(|_| ())
     }
 }
 
@@ -24,6 +35,16 @@ impl<T> Workspace<T> {
         Self::default()
     }
 
+    /// Empty; whenever a run has finished some points it calls `watcher` with their number, from any of its threads.
+    pub fn watched(watcher: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        Workspace {
+            points: Mutex::default(),
+            lanes: Mutex::default(),
+            passes: Mutex::default(),
+            watcher: Watcher(Box::new(watcher)),
+        }
+    }
+
     /// Sweeps made so far, counted where they are made.
     pub fn passes(&self) -> Passes {
         *lock(&self.passes)
@@ -31,6 +52,10 @@ impl<T> Workspace<T> {
 
     pub(crate) fn count(&self, passes: Passes) {
         *lock(&self.passes) += passes;
+    }
+
+    pub(crate) fn finished(&self, points: usize) {
+        (self.watcher.0)(points);
     }
 }
 

@@ -17,7 +17,7 @@ const LEVELS: [&[&str]; 12] = [
     &["planner"],
     &["plan"],
     &["exec", "plot"],
-    &["calls"],
+    &["calls", "guide"],
 ];
 
 /// Every `crate::module` that the code of a file names; comments may point anywhere.

@@ -1,6 +1,10 @@
 //! Files: networks in several formats, told apart by their contents, and the arrays that go in and out.
 
+mod matrix_market;
 mod native;
+#[cfg(feature = "numpy")]
+pub mod numpy;
+mod state_dict;
 
 use crate::error::{Error, ErrorKind, Result, ensure};
 use crate::memory;
@@ -19,6 +23,7 @@ use std::path::Path;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {
     dims: BTreeMap<String, usize>,
+    arch: Option<String>,
 }
 
 impl LoadOptions {
@@ -32,15 +37,32 @@ impl LoadOptions {
         self.dims.insert(name.into(), size);
         self
     }
+
+    /// How the tensors of a file that holds weights only make a network: `"mlp tanh"`, or a list of layers, as text
+    /// or JSON; [`guide::files`](crate::guide::files) has the grammar.
+    ///
+    /// ```no_run
+    /// use colorjet::{LoadOptions, Network};
+    /// let net = Network::load_with("model.safetensors", &LoadOptions::new().arch("mlp tanh; output sigmoid"))?;
+    /// # Ok::<(), colorjet::Error>(())
+    /// ```
+    pub fn arch(mut self, text: impl Into<String>) -> Self {
+        self.arch = Some(text.into());
+        self
+    }
 }
 
 impl Network<f64> {
-    /// Reads a network file.
+    /// Reads a network file: colorjet's own, or tensors by name (safetensors, npz) with an architecture.
+    ///
+    /// Without [`LoadOptions::arch`], the architecture of `model.safetensors` is read from `model.arch.json`, or
+    /// else `model.json`, beside it.
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io) if the file cannot be read, [`Format`](ErrorKind::Format) if it is truncated or not
     /// what it should be, [`Unsupported`](ErrorKind::Unsupported) for a version, layer, function or number type
-    /// that is not known, [`Cycle`](ErrorKind::Cycle), and all errors of [`NetworkBuilder`](crate::NetworkBuilder);
+    /// that is not known, [`Cycle`](ErrorKind::Cycle), [`Dangling`](ErrorKind::Dangling) for a tensor that is missing or
+    /// that no layer uses, and all errors of [`NetworkBuilder`](crate::NetworkBuilder);
     /// each names the file and, where there is one, the layer.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::load_with(path, &LoadOptions::default())
@@ -54,7 +76,7 @@ impl Network<f64> {
         let path = path.as_ref();
         let load = || {
             let bytes = read_file(path)?;
-            load(&bytes, options)
+            load(&bytes, Some(path), options)
         };
         load().map_err(|e| e.within(place(path)))
     }
@@ -64,12 +86,34 @@ impl Network<f64> {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        load(bytes, &LoadOptions::default())
+        Self::from_bytes_with(bytes, &LoadOptions::default())
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), with what the contents leave open.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_bytes_with(bytes: &[u8], options: &LoadOptions) -> Result<Self> {
+        load(bytes, None, options)
     }
 }
 
-fn load(bytes: &[u8], _options: &LoadOptions) -> Result<Network> {
-    native::read(bytes)
+/// `path`, where there is one, tells what may lie beside the file.
+fn load(bytes: &[u8], path: Option<&Path>, options: &LoadOptions) -> Result<Network> {
+    if bytes.starts_with(b"PK") {
+        return state_dict::read_npz(bytes, path, options);
+    }
+    match native::description(bytes)? {
+        Some(text) => {
+            ensure!(
+                options.arch.is_none(),
+                InvalidParameter,
+                "it describes its layers itself, and takes no architecture"
+            );
+            native::read(bytes, &text)
+        }
+        None => state_dict::read_safetensors(bytes, path, options),
+    }
 }
 
 /// How a file is named in errors.

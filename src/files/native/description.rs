@@ -190,7 +190,7 @@ impl Entry {
 /// # Errors
 /// [`Unsupported`](ErrorKind::Unsupported) for a name that is not known,
 /// [`InvalidParameter`](ErrorKind::InvalidParameter) for a parameter that the function does not have or needs.
-pub(super) fn activation(
+pub(in crate::files) fn activation(
     function: &str,
     alpha: Option<f64>,
     exponent: Option<f64>,

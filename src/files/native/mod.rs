@@ -9,7 +9,8 @@ mod read;
 mod tensors;
 mod write;
 
-pub(super) use read::network as read;
+pub(super) use description::activation;
+pub(super) use read::{broken, description, network as read};
 
 use super::{place, write_file};
 use crate::error::Result;

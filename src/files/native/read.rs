@@ -13,15 +13,24 @@ use sprs::CsMat;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-/// Reads the contents of a network file.
-pub(in crate::files) fn network(bytes: &[u8]) -> Result<Network> {
-    let format = |message: String| Error::new(ErrorKind::Format, message);
-    let broken = |e: safetensors::SafeTensorError| format(format!("not a whole safetensors file: {e}"));
+/// The description in the metadata of a safetensors file, unless it holds tensors only.
+///
+/// # Errors
+/// [`Format`](ErrorKind::Format) if it is not a whole safetensors file.
+pub(in crate::files) fn description(bytes: &[u8]) -> Result<Option<String>> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+    Ok(metadata.metadata().as_ref().and_then(|m| m.get(KEY)).cloned())
+}
+
+/// What is wrong with a file that should be in the format safetensors.
+pub(in crate::files) fn broken(e: safetensors::SafeTensorError) -> Error {
+    Error::new(ErrorKind::Format, format!("not a whole safetensors file: {e}"))
+}
+
+/// Makes the network that the text describes, from the tensors of the file.
+pub(in crate::files) fn network(bytes: &[u8], text: &str) -> Result<Network> {
+    let format = |message: String| Error::new(ErrorKind::Format, message);
     let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(broken)?);
-    let Some(text) = metadata.metadata().as_ref().and_then(|m| m.get(KEY)) else {
-        bail!(Format, "the metadata has no key {KEY:?}: it holds tensors, but no network");
-    };
     let version = serde_json::from_str::<serde_json::Value>(text)
         .map_err(|e| format(format!("the description is not JSON: {e}")))?
         .get("version")
