@@ -53,11 +53,7 @@
 //! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes.
 //! 8. `compress`: seeds from colors, recovery as a gather.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
-<<<<<<< HEAD
-//! 10. `workspace`, `exec`, `calls`: running it; `plot`: pictures of all this.
-=======
-//! 10. `workspace`, `exec`, `calls`: running it; `guide`: pages of text.
->>>>>>> dict
+//! 10. `workspace`, `exec`, `calls`: running it; `plot`: pictures of all this; `guide`: pages of text.
 
 #![forbid(unsafe_code)]
 
