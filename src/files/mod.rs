@@ -4,6 +4,8 @@ mod matrix_market;
 mod native;
 #[cfg(feature = "numpy")]
 pub mod numpy;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod state_dict;
 
 use crate::error::{Error, ErrorKind, Result, ensure};
@@ -50,6 +52,12 @@ impl LoadOptions {
         self.arch = Some(text.into());
         self
     }
+
+    /// The lengths that were set, by the names of the dimensions.
+    #[cfg(feature = "onnx")]
+    fn dims(&self) -> &BTreeMap<String, usize> {
+        &self.dims
+    }
 }
 
 impl Network<f64> {
@@ -75,8 +83,7 @@ impl Network<f64> {
     pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
         let path = path.as_ref();
         let load = || {
-            let bytes = read_file(path)?;
-            load(&bytes, Some(path), options)
+            load(read_file(path)?, Some(path), options)
         };
         load().map_err(|e| e.within(place(path)))
     }
@@ -94,15 +101,21 @@ impl Network<f64> {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_bytes_with(bytes: &[u8], options: &LoadOptions) -> Result<Self> {
-        load(bytes, None, options)
+        load(bytes.to_vec(), None, options)
     }
 }
 
 /// `path`, where there is one, tells what may lie beside the file.
-fn load(bytes: &[u8], path: Option<&Path>, options: &LoadOptions) -> Result<Network> {
+fn load(bytes: Vec<u8>, path: Option<&Path>, options: &LoadOptions) -> Result<Network> {
     if bytes.starts_with(b"PK") {
-        return state_dict::read_npz(bytes, path, options);
+        return state_dict::read_npz(&bytes, path, options);
     }
+    // A safetensors file has its JSON behind eight bytes of length.
+    let is_onnx = bytes.get(8) != Some(&b'{') || path.is_some_and(|p| p.extension().is_some_and(|e| e == "onnx"));
+    if is_onnx {
+        return load_onnx(bytes, path, options);
+    }
+    let bytes = &bytes[..];
     match native::description(bytes)? {
         Some(text) => {
             ensure!(
@@ -114,6 +127,19 @@ fn load(bytes: &[u8], path: Option<&Path>, options: &LoadOptions) -> Result<Netw
         }
         None => state_dict::read_safetensors(bytes, path, options),
     }
+}
+
+#[cfg(feature = "onnx")]
+fn load_onnx(bytes: Vec<u8>, path: Option<&Path>, options: &LoadOptions) -> Result<Network> {
+    ensure!(options.arch.is_none(), InvalidParameter, "an ONNX model describes its layers itself");
+    // A path without a folder is in the current one.
+    let folder = path.and_then(Path::parent).map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
+    onnx::read(bytes, folder, options)
+}
+
+#[cfg(not(feature = "onnx"))]
+fn load_onnx(_: Vec<u8>, _: Option<&Path>, _: &LoadOptions) -> Result<Network> {
+    crate::error::bail!(Format, "neither safetensors nor npz; for ONNX models, colorjet is built with its feature `onnx`")
 }
 
 /// How a file is named in errors.

@@ -9,6 +9,8 @@ use ndarray::{Array1, Array2, ArrayD};
 use petgraph::Direction::Incoming;
 use petgraph::graph::DiGraph;
 #[cfg(feature = "onnx")]
+use petgraph::graph::NodeIndex;
+#[cfg(feature = "onnx")]
 use petgraph::visit::EdgeRef;
 use sprs::CsMat;
 use std::collections::HashSet;
@@ -232,7 +234,8 @@ impl NetworkBuilder {
             .iter()
             .map(|id| LayerId::new(reached[..id.index()].iter().filter(|&&r| r).count()))
             .collect();
-        self.graph.retain_nodes(|_, v| reached[v.index()]);
+        let keep = |v: NodeIndex, layer: Layer<f64>| reached[v.index()].then_some(layer);
+        self.graph = self.graph.filter_map_owned(keep, |_, place| Some(place));
         self.build(&outputs)
     }
 

@@ -120,23 +120,13 @@ impl<'a> Importer<'a> {
     ) -> Result<()> {
         self.nodes = self.nodes.saturating_add(nodes.len());
         ensure!(self.nodes <= MAX_NODES, TooLarge, "more than {MAX_NODES} nodes, those of functions at each call");
-        // How often each value is read, by the nodes that are needed. Those of branches see all names.
+        let order = needed(nodes, wanted)?;
+        // How often each value is read.
         let mut reads: HashMap<&str, usize> = wanted.iter().map(|&name| (name, 1)).collect();
-        let mut needed = vec![false; nodes.len()];
-        for (k, node) in nodes.iter().enumerate().rev() {
-            needed[k] = node.output.iter().any(|o| !o.is_empty() && reads.contains_key(&**o));
-            if needed[k] {
-                let graphs = node.attribute.iter().filter_map(|a| a.g.as_ref());
-                let inner = graphs.flat_map(|g| {
-                    let reads = g.node.iter().flat_map(|n| &n.input).chain(g.output.iter().map(|o| &o.name));
-                    reads.map(|name| &**name)
-                });
-                for name in node.input.iter().map(|i| &**i).chain(inner) {
-                    *reads.entry(name).or_insert(0) += 1;
-                }
-            }
+        for name in order.iter().flat_map(|&k| operands(&nodes[k])) {
+            *reads.entry(name).or_insert(0) += 1;
         }
-        for (node, _) in nodes.iter().zip(needed).filter(|(_, needed)| *needed) {
+        for node in order.into_iter().map(|k| &nodes[k]) {
             let at = Node { proto: node, opset, arguments, folder: self.folder };
             let values = self.node(at, &reads, scope, depth).map_err(|e| e.within(at.place()))?;
             for (name, value) in node.output.iter().zip(values).filter(|(name, _)| !name.is_empty()) {
@@ -255,6 +245,54 @@ impl<'a> Importer<'a> {
         scope.clear();
         results
     }
+}
+
+/// Every name that a node reads, those of its branches too.
+fn operands(node: &NodeProto) -> impl Iterator<Item = &str> {
+    let graphs = node.attribute.iter().filter_map(|a| a.g.as_ref());
+    let inner = graphs.flat_map(|g| {
+        g.node.iter().flat_map(|n| &n.input).chain(g.output.iter().map(|o| &o.name)).map(|name| &**name)
+    });
+    node.input.iter().map(|i| &**i).chain(inner).filter(|name| !name.is_empty())
+}
+
+/// The nodes that the wanted values need, each after those that it reads; files do not always keep that order.
+fn needed(nodes: &[NodeProto], wanted: &[&str]) -> Result<Vec<usize>> {
+    let mut maker = HashMap::new();
+    for (k, node) in nodes.iter().enumerate() {
+        for name in node.output.iter().filter(|o| !o.is_empty()) {
+            if maker.insert(&**name, k).is_some() {
+                bail!(DuplicateName, "two nodes make {name:?}");
+            }
+        }
+    }
+    let mut order = Vec::new();
+    // Not seen; on the way from a wanted value to here; done.
+    let mut state = vec![0u8; nodes.len()];
+    for &name in wanted {
+        let Some(&start) = maker.get(name) else { continue };
+        let mut stack = vec![(start, false)];
+        while let Some((k, done)) = stack.pop() {
+            if done {
+                state[k] = 2;
+                order.push(k);
+                continue;
+            }
+            match state[k] {
+                0 => {}
+                1 => bail!(Cycle, "the nodes form a cycle through {:?}", nodes[k].output.first()),
+                _ => continue,
+            }
+            state[k] = 1;
+            stack.push((k, true));
+            let makers = operands(&nodes[k]).filter_map(|name| maker.get(name).copied());
+            // The first operand is made first.
+            let first = stack.len();
+            stack.extend(makers.filter(|&m| state[m] != 2).map(|m| (m, false)));
+            stack[first..].reverse();
+        }
+    }
+    Ok(order)
 }
 
 fn is_standard(domain: &str) -> bool {

@@ -7,7 +7,7 @@ use super::tensor::{Shared, Tensor, array, check_size};
 use super::value::{Units, Value, Variable};
 use crate::activation::Activation;
 use crate::error::{Result, bail, ensure};
-use crate::layer::{ConvOptions, Kind};
+use crate::layer::ConvOptions;
 use crate::network::{LayerId, Network, NetworkBuilder};
 use ndarray::{Array1, Array2, ArrayD, IxDyn};
 use sprs::CsMat;

@@ -90,7 +90,7 @@ fn computed(call: &mut Call<'_>, operands: &[Tensor]) -> Result<Option<Tensor>> 
                 function.validate()?;
                 let x = operand(0)?.to_floats();
                 call.lowering.spend(x.len())?;
-                Tensor::Float(x.mapv(|v| function.eval(v)).into_shared())
+                Tensor::Float(x.mapv(|v| function.eval(v)[0]).into_shared())
             }
             None => return Ok(None),
         },
