@@ -81,7 +81,7 @@ fn network() -> Network {
     let mut random = Random(7);
     let weight = |random: &mut Random, rows: usize, cols: usize| {
         let band = |i: usize, j: usize, v: f64| if j == i || j == i + 1 { v } else { 0.0 };
-        let numbers = random.numbers(rows * cols);
+        let numbers = random.weights(rows * cols, 2);
         Array2::from_shape_fn((rows, cols), |(i, j)| band(i, j, numbers[i * cols + j]))
     };
     let sparse = |w: Array2<f64>| CsMat::csr_from_dense(w.view(), 0.0);
@@ -361,9 +361,16 @@ fn colorings_are_those_of_the_library() {
     }
     assert_eq!(folder.json("color wide.mtx --problem column --json")["lower_bound"], 3);
     assert_eq!(folder.json("color path.mtx --problem distance1 --json")["colors"], 2);
-    // Columns 1 and 2 of the path meet in no row but the first; without the full diagonal 2 colors would do elsewhere.
     let object = folder.json("color path.mtx --problem distance2 --order natural --json");
     assert_eq!((&object["colors"], &object["lower_bound"]), (&3.into(), &3.into()));
+    // Neighbors without entries on the diagonal meet in no row, and still need two colors.
+    fs::write(folder.path("edge.mtx"), "%%MatrixMarket matrix coordinate pattern symmetric\n2 2 1\n2 1\n").unwrap();
+    assert_eq!(folder.json("color edge.mtx --problem column --json")["colors"], 1);
+    assert_eq!(folder.json("color edge.mtx --problem distance2 --json")["colors"], 2);
+    let oblique = "%%MatrixMarket matrix coordinate pattern general\n2 2 1\n2 1\n";
+    fs::write(folder.path("oblique.mtx"), oblique).unwrap();
+    assert!(folder.fails("color oblique.mtx --problem distance1", 1).contains("in file \"oblique.mtx\""));
+    assert!(folder.fails("color oblique.mtx --problem distance2", 1).contains("not symmetric"));
     assert!(folder.text("color wide.mtx --problem column").contains("3 for 4 columns, at least 3"));
 
     assert!(folder.fails("color wide.mtx --problem distance1", 1).contains("not square"));
