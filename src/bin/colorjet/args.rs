@@ -94,7 +94,7 @@ pub struct PlanArgs {
     #[arg(long, conflicts_with = "json")]
     pub layers: bool,
 
-    /// Print one JSON object
+    /// Print one JSON object: n, m, nnz, colors, passes, strategy, threads, plan_seconds
     #[arg(long)]
     pub json: bool,
 }
@@ -157,7 +157,8 @@ pub struct ColorArgs {
     #[arg(long, default_value = "best")]
     pub order: Order,
 
-    /// Print one JSON object
+    /// Print one JSON object: n, m, nnz, colors, valid (by the checker), lower_bound (if known),
+    /// plan_seconds (for reading), run_seconds (for coloring)
     #[arg(long)]
     pub json: bool,
 }
@@ -233,7 +234,8 @@ pub struct Run {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
 
-    /// Print one JSON object in place of the numbers
+    /// Print one JSON object in place of the numbers: n, m, nnz, colors, passes, strategy, threads,
+    /// plan_seconds, run_seconds (null for what there is not)
     #[arg(long)]
     pub json: bool,
 }

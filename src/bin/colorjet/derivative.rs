@@ -68,14 +68,14 @@ fn evaluate<T: Scalar>(
         move |points| bar.inc(points as u64)
     });
     let numbers = points.as_slice().expect("standard layout");
-    let mut least = f64::INFINITY;
-    for _ in 0..repeat {
+    let mut run = || {
         let outputs = Outputs { value: &mut [], ..result.outputs() };
         let start = Instant::now();
-        plan.run_into(net, numbers, outputs, &mut workspace)?;
-        least = least.min(start.elapsed().as_secs_f64());
-    }
+        plan.run_into(net, numbers, outputs, &mut workspace).map(|()| start.elapsed().as_secs_f64())
+    };
+    let least = (0..repeat).try_fold(f64::INFINITY, |least, _| run().map(|seconds| least.min(seconds)));
     bar.finish_and_clear();
+    let least = least?;
     let values = match plan.quantity() {
         Quantity::HessianDiagonal => result.hessian_diagonal,
         _ => result.jacobian,

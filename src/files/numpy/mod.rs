@@ -50,7 +50,7 @@ pub fn write<T: Scalar>(path: impl AsRef<Path>, array: ArrayViewD<'_, T>) -> Res
 /// `points × rows × cols` for (points × entries).
 ///
 /// # Errors
-/// As [`write`]; [`Shape`](crate::ErrorKind::Shape) if `values` has another shape.
+/// As [`write()`]; [`Shape`](crate::ErrorKind::Shape) if `values` has another shape.
 pub fn write_dense<T: Scalar>(path: impl AsRef<Path>, pattern: &Pattern, values: ArrayViewD<'_, T>) -> Result<()> {
     let path = path.as_ref();
     let write = || {
@@ -81,7 +81,7 @@ pub fn write_dense<T: Scalar>(path: impl AsRef<Path>, pattern: &Pattern, values:
 /// (points × entries) it holds the arrays `indptr`, `indices`, `data` (points × entries) and `shape` (rows, cols).
 ///
 /// # Errors
-/// As [`write`]; [`Shape`](crate::ErrorKind::Shape) if `values` has another shape.
+/// As [`write()`]; [`Shape`](crate::ErrorKind::Shape) if `values` has another shape.
 pub fn write_sparse<T: Scalar>(path: impl AsRef<Path>, pattern: &Pattern, values: ArrayViewD<'_, T>) -> Result<()> {
     let path = path.as_ref();
     let write = || {
