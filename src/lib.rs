@@ -39,6 +39,11 @@
 //! | [`Plan::run_batch`] | the same at B points | B × entries | the same for each point |
 //! | [`Plan::run_into`] | the same, into your buffers | B × entries | the same, without allocating |
 //!
+//! # Features
+//!
+//! `cli`, the default, makes the command `colorjet`, and needs the two others: `onnx` reads networks in ONNX files,
+//! `numpy` reads and writes arrays in NumPy's files, and sparse results for SciPy.
+//!
 //! # The house, from the ground up
 //!
 //! 1. `error`, `scalar`, `memory`, `spread`: errors with their place, precisions, limits, pieces for threads.
@@ -46,7 +51,7 @@
 //! 3. `pattern`, `sets`, `rows`: structure-only matrices, shared dependency sets, blocks of lanes.
 //! 4. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules.
 //! 5. `network`, `coloring`: the layer graph; orders, distance-1 and partial distance-2 colorings, checkers.
-//! 6. `sparsity`: dependency sets through the graph; `files`: networks and arrays in files.
+//! 6. `sparsity`: dependency sets through the graph; `files`: networks, arrays and patterns in files.
 //! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes.
 //! 8. `compress`: seeds from colors, recovery as a gather.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.

@@ -22,10 +22,10 @@ impl Pattern {
     /// symmetric, skew-symmetric or hermitian matrix both triangles are returned.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io) if the file cannot be read; [`Format`](ErrorKind::Format), with the line, if it is truncated,
-    /// malformed, or has an entry twice; [`OutOfRange`](ErrorKind::OutOfRange) for an index outside of the matrix;
-    /// [`TooLarge`](ErrorKind::TooLarge) for more than 2³² − 1 rows or columns, or for more than 2²⁰ and 1024 for each
-    /// byte of the file, which would make a small file ask for any amount of memory.
+    /// [`Io`](ErrorKind::Io) if the file cannot be read; [`Format`](ErrorKind::Format), with the line, if it is
+    /// truncated, malformed, or has an entry twice; [`OutOfRange`](ErrorKind::OutOfRange) for an index outside of the
+    /// matrix; [`TooLarge`](ErrorKind::TooLarge) for more than 2³² − 1 rows or columns, or for more than both 2²⁰ and
+    /// 1024 for each byte of the file, with which a small file could ask for any amount of memory.
     ///
     /// # Complexity
     /// O(bytes + nnz log nnz + rows) time, 12 bytes for each entry beside the result.

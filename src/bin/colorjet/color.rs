@@ -85,7 +85,8 @@ fn answer(pattern: &Pattern, problem: Problem, order: Order) -> Result<Answer, S
 /// The pattern of a graph with a full diagonal: row k holds k and its neighbors.
 ///
 /// Two vertices are in a common row if and only if they are neighbors (in the rows of both) or have a common
-/// neighbor, so that a partial distance-2 coloring of its columns is a distance-2 coloring of the graph, and conversely.
+/// neighbor, so that a partial distance-2 coloring of its columns is a distance-2 coloring of the graph, and
+/// conversely.
 fn closed_neighborhoods(graph: &Pattern) -> Result<Pattern, String> {
     let (rows, cols) = (graph.rows(), graph.cols());
     if rows != cols {
