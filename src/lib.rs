@@ -42,6 +42,12 @@
 //! The [`guide`] says more: which quantity and strategy, patterns and colors, kinks, precision, files, limits, and how to
 //! come from Flux, PyTorch, JAX or Keras.
 //!
+//! # Features
+//!
+//! `cli`, the default, makes the command `colorjet`, and needs the three others: `onnx` reads networks in ONNX files,
+//! `numpy` reads and writes arrays in NumPy's files and sparse results for SciPy, `plot` draws patterns, colors, layer
+//! graphs and results.
+//!
 //! # The house, from the ground up
 //!
 //! 1. `error`, `scalar`, `memory`, `spread`: errors with their place, precisions, limits, pieces for threads.
@@ -49,7 +55,7 @@
 //! 3. `pattern`, `sets`, `rows`: structure-only matrices, shared dependency sets, blocks of lanes.
 //! 4. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules.
 //! 5. `network`, `coloring`: the layer graph; orders, distance-1 and partial distance-2 colorings, checkers.
-//! 6. `sparsity`: dependency sets through the graph; `files`: networks and arrays in files.
+//! 6. `sparsity`: dependency sets through the graph; `files`: networks, arrays and patterns in files.
 //! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes.
 //! 8. `compress`: seeds from colors, recovery as a gather.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.

@@ -1,8 +1,5 @@
 //! Colorings: valid by the definitions, of the published sizes, and the same on every machine.
 
-#[path = "support/matrix_market.rs"]
-mod matrix_market;
-
 use colorjet::coloring::{
     Coloring, Order, Side, Violation, check_distance1, check_partial_distance2, distance1_coloring, lower_bound,
     partial_distance2_coloring,
@@ -327,7 +324,7 @@ fn published_counts_are_met_exactly() {
     let Some(folder) = reference() else { return };
     let expected = expected_counts(&folder.join("published_counts.csv"));
     assert_eq!(expected.len(), 10);
-    let p = matrix_market::read_pattern(&folder.join("matrices/lp_ken_11.mtx"));
+    let p = Pattern::load_matrix_market(folder.join("matrices/lp_ken_11.mtx")).unwrap();
     for (matrix, problem, order, colors) in expected {
         assert_eq!(checked_count(&p, &problem, order), colors, "{matrix} {problem} {order}");
     }
@@ -340,7 +337,7 @@ fn colpack_is_met_or_beaten() {
     let expected = expected_counts(&folder.join("colpack_1.0.10_counts.csv"));
     assert_eq!(expected.len(), 139);
     for (matrix, problem, order, colors) in expected {
-        let p = matrix_market::read_pattern(&folder.join(format!("matrices/{matrix}.mtx")));
+        let p = Pattern::load_matrix_market(folder.join(format!("matrices/{matrix}.mtx"))).unwrap();
         let ours = checked_count(&p, &problem, order);
         let fits = if order == Order::Natural { ours == colors } else { ours <= colors };
         assert!(fits, "{matrix} {problem} {order}: {ours}, ColPack {colors}");

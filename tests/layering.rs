@@ -48,7 +48,8 @@ fn imports_point_downward() {
     let mut paths = Vec::new();
     files(&source, &mut paths);
     let mut seen = 0;
-    for path in paths.iter().filter(|p| !p.ends_with("lib.rs")) {
+    // The command is a crate of its own: it sees what the library makes public.
+    for path in paths.iter().filter(|p| !p.ends_with("lib.rs") && !p.starts_with(source.join("bin"))) {
         let relative = path.strip_prefix(&source).unwrap();
         let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
         let module = first.trim_end_matches(".rs");

@@ -1,13 +1,14 @@
 //! Public trained networks against values computed elsewhere, without any use of structure; skipped where the
 //! reference data is not there.
 
-#![cfg(feature = "onnx")]
+#![cfg(all(feature = "onnx", feature = "numpy"))]
 
 #[path = "support/npz.rs"]
 mod npz;
 
+use colorjet::numpy::Npz;
 use colorjet::{LoadOptions, Network, Plan, PlanOptions, Quantity, Strategy};
-use npz::Npz;
+use npz::{derivative, matrix};
 use sprs::CsMat;
 use std::path::{Path, PathBuf};
 
@@ -37,8 +38,8 @@ fn deviation(found: &CsMat<f64>, expected: &CsMat<f64>) -> f64 {
 fn check(name: &str, options: &LoadOptions) {
     let Some(folder) = reference() else { return };
     let net = Network::load_with(folder.join("models").join(name).with_extension("onnx"), options).unwrap();
-    let golden = Npz::open(folder.join("golden").join(name).with_extension("npz"));
-    let (x, y) = (golden.matrix("x"), golden.matrix("y"));
+    let mut golden = Npz::open(folder.join("golden").join(name).with_extension("npz")).unwrap();
+    let (x, y) = (matrix(&mut golden, "x"), matrix(&mut golden, "y"));
     for (k, x) in x.rows().into_iter().enumerate() {
         let value = net.value(x).unwrap();
         let expected = y.row(k);
@@ -47,7 +48,7 @@ fn check(name: &str, options: &LoadOptions) {
             assert!((found - expected).abs() <= 1e-12 * largest, "{name}: value {found} for {expected}");
         }
         for (quantity, key) in [(Quantity::Jacobian, "jacobian"), (Quantity::HessianDiagonal, "hessian_diagonal")] {
-            let expected = golden.derivative(key, k, (net.outputs(), net.inputs()));
+            let expected = derivative(&mut golden, key, k, (net.outputs(), net.inputs()));
             for strategy in Strategy::of(quantity) {
                 // The oracle takes minutes where it has thousands of lanes in a deep network.
                 if strategy == Strategy::Dense && net.inputs() > 1000 {

@@ -3,10 +3,14 @@
 #[path = "support/random.rs"]
 mod random;
 
-use colorjet::{Activation, ConvOptions, Network, Plan, PlanOptions, Quantity, Strategy};
+use colorjet::{
+    Activation, BatchDerivatives, ConvOptions, ErrorKind, Network, Plan, PlanOptions, Quantity, Strategy, Workspace,
+};
 use ndarray::{Array2, ArrayD, IxDyn};
 use random::Random;
 use rayon::ThreadPoolBuilder;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn dense(widths: &[usize]) -> Network {
     let mut random = Random(7);
@@ -103,4 +107,45 @@ fn a_plan_is_shared_by_threads() {
             assert_eq!(thread.join().unwrap(), alone);
         }
     });
+}
+
+/// Who watches a run hears of every point once, and changes nothing.
+#[test]
+fn a_watcher_hears_of_every_point() {
+    let net = dense(&[48, 96, 12]);
+    let plan = Plan::new(&net, Quantity::HessianDiagonal).unwrap();
+    let points = Array2::from_shape_vec((501, 48), Random(1).numbers(501 * 48)).unwrap();
+    let expected = plan.run_batch(&net, points.view()).unwrap();
+    for threads in [1, 4] {
+        let done = Arc::new(AtomicUsize::new(0));
+        let mut workspace = Workspace::watched({
+            let done = done.clone();
+            move |points| {
+                done.fetch_add(points, Ordering::Relaxed);
+            }
+        });
+        let mut result = BatchDerivatives::zeros(&plan, 501).unwrap();
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let numbers = points.as_slice().unwrap();
+        pool.install(|| plan.run_into(&net, numbers, result.outputs(), &mut workspace)).unwrap();
+        assert_eq!(done.load(Ordering::Relaxed), 501);
+        assert_eq!(result.hessian_diagonal, expected.hessian_diagonal);
+        assert_eq!(result.value, expected.value);
+    }
+}
+
+#[test]
+fn values_at_many_points_are_those_at_each() {
+    let net = dense(&[6, 20, 3]);
+    let points = Array2::from_shape_vec((150, 6), Random(2).numbers(150 * 6)).unwrap();
+    let values = net.values(points.view()).unwrap();
+    assert_eq!(values.dim(), (150, 3));
+    for (x, y) in points.rows().into_iter().zip(values.rows()) {
+        let expected = net.value(x).unwrap();
+        assert!(expected.iter().zip(y).all(|(a, b)| (a - b).abs() < 1e-14));
+    }
+    let refused = |points: Array2<f64>| net.values(points.view()).unwrap_err().kind();
+    assert_eq!(refused(Array2::zeros((0, 6))), ErrorKind::Empty);
+    assert_eq!(refused(Array2::zeros((2, 3))), ErrorKind::Shape);
+    assert_eq!(refused(Array2::from_elem((80, 6), f64::NAN)), ErrorKind::NonFinite);
 }

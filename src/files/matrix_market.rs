@@ -22,10 +22,10 @@ impl Pattern {
     /// symmetric, skew-symmetric or hermitian matrix both triangles are returned.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io) if the file cannot be read; [`Format`](ErrorKind::Format), with the line, if it is truncated,
-    /// malformed, or has an entry twice; [`OutOfRange`](ErrorKind::OutOfRange) for an index outside of the matrix;
-    /// [`TooLarge`](ErrorKind::TooLarge) for more than 2³² − 1 rows or columns, or for more than 2²⁰ and 1024 for each
-    /// byte of the file, which would make a small file ask for any amount of memory.
+    /// [`Io`](ErrorKind::Io) if the file cannot be read; [`Format`](ErrorKind::Format), with the line, if it is
+    /// truncated, malformed, or has an entry twice; [`OutOfRange`](ErrorKind::OutOfRange) for an index outside of the
+    /// matrix; [`TooLarge`](ErrorKind::TooLarge) for more than 2³² − 1 rows or columns, or for more than both 2²⁰ and
+    /// 1024 for each byte of the file, with which a small file could ask for any amount of memory.
     ///
     /// # Complexity
     /// O(bytes + nnz log nnz + rows) time, 12 bytes for each entry beside the result.
@@ -188,7 +188,9 @@ fn coordinate(banner: &Banner, lines: &mut Lines<'_>, bytes: usize) -> Result<(V
     let [rows, cols, count] = sizes?;
     let mut entries = Vec::new();
     for k in 0..count {
-        let Some(line) = lines.next() else { bail!(Format, "it ends after {k} of {count} entries") };
+        let Some(line) = lines.next() else {
+            return Err(lines.ends_early(format!("after {k} of {count} entries")));
+        };
         let mut read = || {
             let mut words = line.words()?;
             let row = index("row", words.next(), rows)?;
@@ -217,7 +219,7 @@ fn array(banner: &Banner, lines: &mut Lines<'_>, bytes: usize) -> Result<(Vec<En
     for col in 0..cols {
         for row in first_row(col)..rows {
             let Some(line) = lines.next() else {
-                bail!(Format, "it ends before entry ({}, {})", row + 1, col + 1);
+                return Err(lines.ends_early(format!("before entry ({}, {})", row + 1, col + 1)));
             };
             let mut read = || {
                 let nonzero = banner.is_nonzero(line.words()?)?;
@@ -260,7 +262,7 @@ fn ensure_count(wanted: usize, found: usize) -> Result<()> {
 }
 
 fn misfit(wanted: usize, found: usize) -> Error {
-    Error::new(ErrorKind::Format, format!("a value of {wanted} numbers is expected, but there are {found}"))
+    Error::new(ErrorKind::Format, format!("numbers of the value: {found}, where {wanted} are expected"))
 }
 
 /// A line, without what ends it.
@@ -306,8 +308,14 @@ impl<'a> Lines<'a> {
 
     /// The line of the sizes.
     fn sized<V>(&mut self, what: &str, read: impl FnOnce(&Line<'_>) -> Result<V>) -> Result<V> {
-        let Some(line) = self.next() else { bail!(Format, "it ends before the numbers of {what}") };
+        let Some(line) = self.next() else {
+            return Err(self.ends_early(format!("before the numbers of {what}")));
+        };
         read(&line).map_err(|e| e.within(line.place()))
+    }
+
+    fn ends_early(&self, when: String) -> Error {
+        Error::new(ErrorKind::Format, format!("the file ends {when}")).within(format!("line {}", self.number))
     }
 
     /// The next line, whatever it holds.

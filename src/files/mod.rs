@@ -1,4 +1,5 @@
-//! Files: networks in several formats, told apart by their contents, and the arrays that go in and out.
+//! Files: networks in several formats, told apart by their contents, structures of matrices, and the arrays that go
+//! in and out.
 
 mod matrix_market;
 mod native;

@@ -1,40 +1,27 @@
-//! Archives of arrays, as NumPy writes them.
+//! Archives of values computed elsewhere.
 
-use ndarray::{Array1, Array2, Array3, Ix1, Ix2, Ix3};
-use ndarray_npy::NpzReader;
+use colorjet::numpy::Npz;
+use ndarray::{Array1, Array2, Axis, Ix1, Ix2};
 use sprs::CsMat;
-use std::cell::RefCell;
-use std::fs::File;
-use std::path::Path;
 
-/// An archive of values computed elsewhere.
-pub struct Npz(RefCell<NpzReader<File>>);
+/// The rows of a matrix.
+pub fn matrix(archive: &mut Npz, name: &str) -> Array2<f64> {
+    archive.array(name).unwrap().into_dimensionality::<Ix2>().unwrap()
+}
 
-impl Npz {
-    pub fn open(path: impl AsRef<Path>) -> Npz {
-        Npz(RefCell::new(NpzReader::new(File::open(path).unwrap()).unwrap()))
+fn list(archive: &mut Npz, name: &str) -> Array1<f64> {
+    archive.array(name).unwrap().into_dimensionality::<Ix1>().unwrap()
+}
+
+/// Derivatives at one point: a slice of an array of three axes, or a sparse matrix for each point.
+pub fn derivative(archive: &mut Npz, name: &str, point: usize, shape: (usize, usize)) -> CsMat<f64> {
+    if let Ok(dense) = archive.array(name) {
+        let dense = dense.index_axis(Axis(0), point).to_owned().into_dimensionality::<Ix2>().unwrap();
+        return CsMat::csr_from_dense(dense.view(), 0.0);
     }
-
-    pub fn matrix(&self, name: &str) -> Array2<f64> {
-        self.0.borrow_mut().by_name::<ndarray::OwnedRepr<f64>, Ix2>(name).unwrap()
-    }
-
-    fn integers(&self, name: &str) -> Vec<usize> {
-        let list: Array1<i32> = self.0.borrow_mut().by_name::<ndarray::OwnedRepr<i32>, Ix1>(name).unwrap();
-        list.iter().map(|&i| i as usize).collect()
-    }
-
-    /// Derivatives at one point: a slice of an array of three axes, or a sparse matrix for each point.
-    pub fn derivative(&self, name: &str, point: usize, shape: (usize, usize)) -> CsMat<f64> {
-        let dense = self.0.borrow_mut().by_name::<ndarray::OwnedRepr<f64>, Ix3>(name);
-        if let Ok(all) = dense {
-            let all: Array3<f64> = all;
-            return CsMat::csr_from_dense(all.index_axis(ndarray::Axis(0), point), 0.0);
-        }
-        let part = |part: &str| format!("{name}_{point}_{part}");
-        let data: Array1<f64> =
-            self.0.borrow_mut().by_name::<ndarray::OwnedRepr<f64>, Ix1>(&part("data")).unwrap();
-        CsMat::new_from_unsorted(shape, self.integers(&part("indptr")), self.integers(&part("indices")), data.to_vec())
-            .unwrap()
-    }
+    let part = |part: &str| format!("{name}_{point}_{part}");
+    let mut integers = |name: &str| list(archive, name).iter().map(|&i| i as usize).collect::<Vec<_>>();
+    let (indptr, indices) = (integers(&part("indptr")), integers(&part("indices")));
+    let data = list(archive, &part("data"));
+    CsMat::new_from_unsorted(shape, indptr, indices, data.to_vec()).unwrap()
 }

@@ -38,8 +38,8 @@ pub fn read_bytes(bytes: &[u8]) -> Result<ArrayD<f64>> {
 /// Writes an array to an `.npy` file; one that is there already is replaced only when the new one is complete.
 ///
 /// # Errors
-/// [`Io`](crate::ErrorKind::Io) if the file cannot be written, [`TooLarge`](crate::ErrorKind::TooLarge) if its contents do
-/// not fit into memory.
+/// [`Io`](crate::ErrorKind::Io) if the file cannot be written, [`TooLarge`](crate::ErrorKind::TooLarge) if its
+/// contents do not fit into memory.
 pub fn write<T: Scalar>(path: impl AsRef<Path>, array: ArrayViewD<'_, T>) -> Result<()> {
     let path = path.as_ref();
     let write = || write_file(path, &npy::reals(array.shape(), array.iter().copied())?);
@@ -50,7 +50,7 @@ pub fn write<T: Scalar>(path: impl AsRef<Path>, array: ArrayViewD<'_, T>) -> Res
 /// `points × rows × cols` for (points × entries).
 ///
 /// # Errors
-/// As [`write`]; [`Shape`](crate::ErrorKind::Shape) if `values` has another shape.
+/// As [`write()`]; [`Shape`](crate::ErrorKind::Shape) if `values` has another shape.
 pub fn write_dense<T: Scalar>(path: impl AsRef<Path>, pattern: &Pattern, values: ArrayViewD<'_, T>) -> Result<()> {
     let path = path.as_ref();
     let write = || {
@@ -81,7 +81,7 @@ pub fn write_dense<T: Scalar>(path: impl AsRef<Path>, pattern: &Pattern, values:
 /// (points × entries) it holds the arrays `indptr`, `indices`, `data` (points × entries) and `shape` (rows, cols).
 ///
 /// # Errors
-/// As [`write`]; [`Shape`](crate::ErrorKind::Shape) if `values` has another shape.
+/// As [`write()`]; [`Shape`](crate::ErrorKind::Shape) if `values` has another shape.
 pub fn write_sparse<T: Scalar>(path: impl AsRef<Path>, pattern: &Pattern, values: ArrayViewD<'_, T>) -> Result<()> {
     let path = path.as_ref();
     let write = || {

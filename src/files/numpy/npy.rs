@@ -48,7 +48,7 @@ pub(super) fn read(file: &[u8]) -> Result<ArrayD<f64>> {
     }
 }
 
-/// Bytes of the whole file that begins so.
+/// Bytes of the whole file that begins so; they fit into memory.
 pub(super) fn announced_bytes(start: &[u8]) -> Result<usize> {
     let description = describe(start)?;
     Ok(description.start + description.bytes)
@@ -66,7 +66,7 @@ fn halves(description: &Description, bytes: &[u8]) -> Result<ArrayD<f64>> {
     ArrayD::from_shape_vec(shape, numbers).map_err(broken)
 }
 
-/// Parses the header; of the numbers nothing is read.
+/// Parses the header, and refuses numbers that would not fit into memory; of the numbers nothing is read.
 fn describe(file: &[u8]) -> Result<Description> {
     let truncated = || Error::new(ErrorKind::Format, "not a whole .npy file");
     ensure!(file.starts_with(b"\x93NUMPY"), Format, "not an .npy file");
