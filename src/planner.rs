@@ -124,11 +124,11 @@ impl<T: Scalar> Planner<'_, T> {
             let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
             self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
         };
-        let groups = || {
+        let groups_within = |limit| {
             // The sum over a group must leave every row readable.
             let rows = jacobian.as_ref().unwrap_or(&diagonal);
             let of_output = partial_distance2_coloring(rows, Side::Rows, self.order);
-            Groups::new(self.net, self.sparsity, of_output, self.order)
+            Groups::within(self.net, self.sparsity, of_output, self.order, limit)
         };
         let reverse_over_forward = |groups: &Groups, reason| {
             let (program, read, read_jacobian) = groups.program(self.net, &diagonal, jacobian.as_ref(), self.width);
@@ -145,7 +145,10 @@ impl<T: Scalar> Planner<'_, T> {
             }
         };
         match forced {
-            Some(Strategy::ReverseOverForward) => return Ok(reverse_over_forward(&groups(), "forced".into())),
+            Some(Strategy::ReverseOverForward) => {
+                let groups = groups_within(u64::MAX).expect("no limit");
+                return Ok(reverse_over_forward(&groups, "forced".into()));
+            }
             Some(_) => return Ok(double_forward("forced".into())),
             None => {}
         }
@@ -165,27 +168,25 @@ impl<T: Scalar> Planner<'_, T> {
             );
             return Ok(Made { reason, ..made });
         }
-        // 3. Otherwise both are counted.
-        let groups = groups();
-        let reverse_cost = groups.cost();
-        Ok(if reverse_cost < forward_cost {
+        // 3. Otherwise its lanes are counted, until they are as many.
+        if let Some(groups) = groups_within(forward_cost).filter(|groups| groups.cost() < forward_cost) {
+            let reverse_cost = groups.cost();
             let (few, many) = groups.colors();
             let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
-            reverse_over_forward(
+            return Ok(reverse_over_forward(
                 &groups,
                 format!(
                     "{} with {lanes} lanes worth {reverse_cost} evaluations, {} {forward_cost}",
                     counted(groups.count(), "output group"),
                     counted(made.colors, "second-order lane")
                 ),
-            )
-        } else {
-            let reason = format!(
-                "{} worth {forward_cost} evaluations, reverse-over-forward {reverse_cost}",
-                counted(made.colors, "second-order lane")
-            );
-            Made { reason, ..made }
-        })
+            ));
+        }
+        let reason = format!(
+            "{} worth {forward_cost} evaluations, reverse-over-forward no fewer",
+            counted(made.colors, "second-order lane")
+        );
+        Ok(Made { reason, ..made })
     }
 
     /// The oracle: every entry, one lane for every input.

@@ -212,7 +212,16 @@ impl Groups {
     /// group belongs to the one output whose row has it.
     ///
     /// All groups share one coloring where that is cheaper: then their tangents are carried once.
-    pub(crate) fn new<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, of_output: Coloring, order: Order) -> Self {
+    ///
+    /// `None` as soon as the groups colored so far cost `limit` plain evaluations: whoever has something as cheap
+    /// need not wait for the others.
+    pub(crate) fn within<T: Scalar>(
+        net: &Network<T>,
+        sparsity: &Sparsity,
+        of_output: Coloring,
+        order: Order,
+        limit: u64,
+    ) -> Option<Self> {
         let mut known: HashMap<Vec<Meeting>, usize> = HashMap::new();
         let mut colorings = Vec::new();
         let mut color = |outputs: &[usize], colorings: &mut Vec<(Vec<u32>, usize)>| {
@@ -224,15 +233,25 @@ impl Groups {
         };
         let members: Vec<Vec<usize>> =
             of_output.groups().iter().map(|g| g.iter().map(|&i| i as usize).collect()).collect();
-        let coloring_of: Vec<usize> = members.iter().map(|outputs| color(outputs, &mut colorings)).collect();
+        let mut coloring_of = Vec::with_capacity(members.len());
+        let mut spent = 0;
+        for outputs in &members {
+            let coloring = color(outputs, &mut colorings);
+            coloring_of.push(coloring);
+            // A coloring that all share has no fewer lanes, so this bounds both ways from below.
+            spent += cost::reverse_over_forward(0, [colorings[coloring].1]);
+            if spent >= limit {
+                return None;
+            }
+        }
         if colorings.len() > 1 {
             let all: Vec<usize> = (0..net.outputs()).collect();
             let shared = color(&all, &mut colorings);
             let common = Groups { of_output, coloring_of: vec![shared; members.len()], colorings: colorings.clone() };
             let own = Groups { coloring_of, of_output: common.of_output.clone(), colorings };
-            return if common.cost() < own.cost() { common } else { own };
+            return Some(if common.cost() < own.cost() { common } else { own });
         }
-        Groups { of_output, colorings, coloring_of }
+        Some(Groups { of_output, colorings, coloring_of })
     }
 
     /// In plain evaluations.

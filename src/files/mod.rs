@@ -83,9 +83,7 @@ impl Network<f64> {
     /// As [`load`](Self::load).
     pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
         let path = path.as_ref();
-        let load = || {
-            load(read_file(path)?, Some(path), options)
-        };
+        let load = || load(read_file(path)?, Some(path), options);
         load().map_err(|e| e.within(place(path)))
     }
 
@@ -140,7 +138,10 @@ fn load_onnx(bytes: Vec<u8>, path: Option<&Path>, options: &LoadOptions) -> Resu
 
 #[cfg(not(feature = "onnx"))]
 fn load_onnx(_: Vec<u8>, _: Option<&Path>, _: &LoadOptions) -> Result<Network> {
-    crate::error::bail!(Format, "neither safetensors nor npz; for ONNX models, colorjet is built with its feature `onnx`")
+    crate::error::bail!(
+        Format,
+        "neither safetensors nor npz; for ONNX models, colorjet is built with its feature `onnx`"
+    )
 }
 
 /// How a file is named in errors.

@@ -230,10 +230,8 @@ impl NetworkBuilder {
                 self.graph.neighbors_directed(v, Incoming).for_each(|o| reached[o.index()] = true);
             }
         }
-        let outputs: Vec<LayerId> = outputs
-            .iter()
-            .map(|id| LayerId::new(reached[..id.index()].iter().filter(|&&r| r).count()))
-            .collect();
+        let outputs: Vec<LayerId> =
+            outputs.iter().map(|id| LayerId::new(reached[..id.index()].iter().filter(|&&r| r).count())).collect();
         let keep = |v: NodeIndex, layer: Layer<f64>| reached[v.index()].then_some(layer);
         self.graph = self.graph.filter_map_owned(keep, |_, place| Some(place));
         self.build(&outputs)

@@ -19,9 +19,8 @@ pub(super) fn affine_after(
     let (kind, units, operands) = builder.parts(layer);
     let [operand] = operands[..] else { return Ok(None) };
     let kind = kind.clone();
-    let at = |numbers: Option<&[f64]>, default, k: usize, count: usize| {
-        numbers.map_or(default, |n| n[k * n.len() / count])
-    };
+    let at =
+        |numbers: Option<&[f64]>, default, k: usize, count: usize| numbers.map_or(default, |n| n[k * n.len() / count]);
     let scale_at = |k, count| at(scale, 1.0, k, count);
     // The constant behind `count` rows, of which each has its own number.
     let constant = |count: usize, bias: &dyn Fn(usize) -> f64| -> Array1<f64> {

@@ -52,7 +52,6 @@ pub(super) fn network(model: &ModelProto, folder: Option<&Path>, options: &LoadO
     importer.lowering.finish(&outputs)
 }
 
-
 /// The version of the standard operators.
 fn opset_of(imports: &[OperatorSetIdProto]) -> Result<i64> {
     let standard = imports.iter().find(|o| matches!(&*o.domain, "" | "ai.onnx"));
@@ -203,7 +202,10 @@ impl<'a> Importer<'a> {
         let mut arguments: Arguments<'_> = function.attribute_proto.iter().map(|a| (&*a.name, a)).collect();
         for attribute in &node.proto.attribute {
             if let Some(attribute) = node.attribute(&attribute.name) {
-                arguments.insert(&node.proto.attribute.iter().find(|a| a.name == attribute.name).unwrap_or(attribute).name, attribute);
+                arguments.insert(
+                    &node.proto.attribute.iter().find(|a| a.name == attribute.name).unwrap_or(attribute).name,
+                    attribute,
+                );
             }
         }
         let opset = if function.opset_import.is_empty() { node.opset } else { opset_of(&function.opset_import)? };
@@ -213,13 +215,7 @@ impl<'a> Importer<'a> {
     }
 
     /// One of two branches, by a condition that is known.
-    fn branch(
-        &mut self,
-        node: &Node<'_>,
-        inputs: &[Option<Value>],
-        scope: &Scope,
-        depth: usize,
-    ) -> Result<Vec<Value>> {
+    fn branch(&mut self, node: &Node<'_>, inputs: &[Option<Value>], scope: &Scope, depth: usize) -> Result<Vec<Value>> {
         ensure!(depth < MAX_DEPTH, Unsupported, "branches are nested more than {MAX_DEPTH} deep");
         let condition = inputs.first().and_then(Option::as_ref);
         ensure!(
@@ -250,9 +246,8 @@ impl<'a> Importer<'a> {
 /// Every name that a node reads, those of its branches too.
 fn operands(node: &NodeProto) -> impl Iterator<Item = &str> {
     let graphs = node.attribute.iter().filter_map(|a| a.g.as_ref());
-    let inner = graphs.flat_map(|g| {
-        g.node.iter().flat_map(|n| &n.input).chain(g.output.iter().map(|o| &o.name)).map(|name| &**name)
-    });
+    let inner = graphs
+        .flat_map(|g| g.node.iter().flat_map(|n| &n.input).chain(g.output.iter().map(|o| &o.name)).map(|name| &**name));
     node.input.iter().map(|i| &**i).chain(inner).filter(|name| !name.is_empty())
 }
 

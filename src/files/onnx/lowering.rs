@@ -1,8 +1,8 @@
 //! [`Lowering`]: what operators are made of, on tensors of units: movements, affine maps, sums, products,
 //! contractions, maxima.
 
-use super::movement::{Movement, broadcast_shape};
 use super::fold;
+use super::movement::{Movement, broadcast_shape};
 use super::tensor::{Shared, Tensor, array, check_size};
 use super::value::{Units, Value, Variable};
 use crate::activation::Activation;
@@ -164,9 +164,7 @@ impl Lowering {
         let reorders = match movement {
             Movement::Reshape(_) => false,
             // Axes of length one may go anywhere.
-            Movement::Transpose(order) => {
-                !order.iter().filter(|&&a| variable.shape[a] > 1).is_sorted()
-            }
+            Movement::Transpose(order) => !order.iter().filter(|&&a| variable.shape[a] > 1).is_sorted(),
             _ => shape.iter().product::<usize>() != variable.len() || !matches!(movement, Movement::Expand(_)),
         };
         if let (Units::Layer(layer), false) = (&variable.units, reorders) {
@@ -324,10 +322,7 @@ impl Lowering {
         let Units::Moved(units) = &variable.units else { return Ok(Variable::of(new, variable.shape.clone())) };
         let (from, to) = (self.units(old.layer).start as u32, self.units(new).start as u32);
         self.spend(units.len())?;
-        Ok(Variable {
-            shape: variable.shape.clone(),
-            units: Units::Moved(units.mapv(|u| u - from + to).into_shared()),
-        })
+        Ok(Variable { shape: variable.shape.clone(), units: Units::Moved(units.mapv(|u| u - from + to).into_shared()) })
     }
 
     /// A function of each unit.
@@ -386,9 +381,8 @@ impl Lowering {
             return Ok(variable);
         }
         let (variable, source) = self.whole(&variable)?;
-        let mut arranged = |constant: Option<&Shared<f64>>| {
-            constant.map(|c| self.arranged(c, &shape, &source)).transpose()
-        };
+        let mut arranged =
+            |constant: Option<&Shared<f64>>| constant.map(|c| self.arranged(c, &shape, &source)).transpose();
         let (scale, shift) = (arranged(scale)?, arranged(shift)?);
         let name = self.fresh();
         let folded = if fold {
@@ -487,7 +481,12 @@ impl Lowering {
         for value in values {
             let shape = value.shape();
             let fits = shape.len() == total.len() && (0..shape.len()).all(|a| a == axis || shape[a] == total[a]);
-            ensure!(fits, Shape, "tensors of shapes {:?} and {shape:?} cannot be joined along axis {axis}", first.shape());
+            ensure!(
+                fits,
+                Shape,
+                "tensors of shapes {:?} and {shape:?} cannot be joined along axis {axis}",
+                first.shape()
+            );
             total[axis] += shape[axis];
         }
         self.spend(check_size(&total)?)?;

@@ -114,11 +114,7 @@ pub(super) fn broadcast_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
 /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for an axis that a tensor of this rank does not have.
 pub(super) fn axis(axis: i64, rank: usize) -> Result<usize> {
     let rank_signed = rank as i64;
-    ensure!(
-        (-rank_signed..rank_signed).contains(&axis),
-        InvalidParameter,
-        "axis {axis} of a tensor with {rank} axes"
-    );
+    ensure!((-rank_signed..rank_signed).contains(&axis), InvalidParameter, "axis {axis} of a tensor with {rank} axes");
     Ok(axis.rem_euclid(rank_signed) as usize)
 }
 

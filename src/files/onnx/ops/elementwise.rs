@@ -93,7 +93,10 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
             let high = bound(2, "max", f64::INFINITY)?;
             let x = call.variable(0)?;
             // Where the bounds cross, the upper one holds.
-            call.lowering.activation(&x, { _ = (low, high); Activation::Relu })
+            call.lowering.activation(&x, {
+                _ = (low, high);
+                Activation::Relu
+            })
         }
         operator => {
             let why = match operator {
@@ -101,13 +104,18 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
                     "recurrence and control flow are not supported: unroll or trace the model when exporting it"
                 }
                 "Floor" | "Ceil" | "Round" | "Sign" | "Greater" | "Less" | "Equal" | "GreaterOrEqual"
-                | "LessOrEqual" | "And" | "Or" | "Not" | "ArgMax" | "ArgMin" | "TopK" | "Mod" | "Hardmax" | "NonZero"
-                | "OneHot" => {
+                | "LessOrEqual" | "And" | "Or" | "Not" | "ArgMax" | "ArgMin" | "TopK" | "Mod" | "Hardmax"
+                | "NonZero" | "OneHot" => {
                     "its result jumps, so that it has no derivatives: leave it out of the exported model, or take it \
                      of constants only"
                 }
-                "QLinearConv" | "QLinearMatMul" | "QuantizeLinear" | "DequantizeLinear" | "ConvInteger"
-                | "MatMulInteger" | "DynamicQuantizeLinear" => {
+                "QLinearConv"
+                | "QLinearMatMul"
+                | "QuantizeLinear"
+                | "DequantizeLinear"
+                | "ConvInteger"
+                | "MatMulInteger"
+                | "DynamicQuantizeLinear" => {
                     "quantized models are not supported: export the model with floating-point weights"
                 }
                 "RandomNormal" | "RandomUniform" | "RandomNormalLike" | "RandomUniformLike" | "Bernoulli"

@@ -49,7 +49,8 @@ fn multiplied(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Variable>
     };
     let (a, b) = (as_matrix(lowering, a, false)?, as_matrix(lowering, b, true)?);
     let (shape_a, shape_b) = (a.shape().to_vec(), b.shape().to_vec());
-    let (lead_a, [m, inner]) = (&shape_a[..shape_a.len() - 2], [shape_a[shape_a.len() - 2], shape_a[shape_a.len() - 1]]);
+    let (lead_a, [m, inner]) =
+        (&shape_a[..shape_a.len() - 2], [shape_a[shape_a.len() - 2], shape_a[shape_a.len() - 1]]);
     let (lead_b, [inner_b, n]) =
         (&shape_b[..shape_b.len() - 2], [shape_b[shape_b.len() - 2], shape_b[shape_b.len() - 1]]);
     ensure!(inner == inner_b, Shape, "tensors of shapes {shape_a:?} and {shape_b:?} cannot be multiplied");
@@ -86,8 +87,7 @@ fn multiplied(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Variable>
                 let value = lowering.moved(value, &Movement::Transpose(order))?;
                 let lead = &value.shape()[1..value.shape().len() - 1];
                 let gap = vec![1; rank - 2 - lead.len()];
-                let with_gap: Vec<usize> =
-                    [inner].iter().chain(&gap).chain(lead).chain(&shape).copied().collect();
+                let with_gap: Vec<usize> = [inner].iter().chain(&gap).chain(lead).chain(&shape).copied().collect();
                 let value = lowering.moved(&value, &Movement::Reshape(with_gap))?;
                 lowering.moved(&value, &Movement::Expand(terms.clone()))
             };
@@ -262,4 +262,3 @@ pub(super) fn along_axis(lowering: &mut Lowering, x: &Variable, axis: usize, w: 
     let order: Vec<usize> = (1..=axis).chain([0]).chain(axis + 1..x.shape.len()).collect();
     lowering.transposed(&product, &order)
 }
-

@@ -118,12 +118,7 @@ pub(super) fn root_mean_square(call: &mut Call<'_>) -> Result<Variable> {
     scaled(call, &normal, &scale, None)
 }
 
-fn scaled(
-    call: &mut Call<'_>,
-    x: &Variable,
-    scale: &Shared<f64>,
-    shift: Option<&Shared<f64>>,
-) -> Result<Variable> {
+fn scaled(call: &mut Call<'_>, x: &Variable, scale: &Shared<f64>, shift: Option<&Shared<f64>>) -> Result<Variable> {
     let result = call.lowering.affine(x, Some(scale), shift, false)?;
     ensure!(result.shape == x.shape, Shape, "a scale of shape {:?} for a tensor {:?}", scale.shape(), x.shape);
     Ok(result)

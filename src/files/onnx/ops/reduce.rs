@@ -70,7 +70,6 @@ pub(super) fn keeping(shape: &[usize], axes: &[usize]) -> Vec<usize> {
 
 /// The product over axes, in halves: as many layers as the logarithm of their length.
 fn product(call: &mut Call<'_>, x: &Variable, over: &[usize]) -> Result<Variable> {
-
     let rest: Vec<usize> = (0..x.shape.len()).filter(|a| !over.contains(a)).collect();
     let order: Vec<usize> = over.iter().chain(&rest).copied().collect();
     let shape: Vec<usize> = rest.iter().map(|&a| x.shape[a]).collect();
@@ -85,7 +84,6 @@ fn product(call: &mut Call<'_>, x: &Variable, over: &[usize]) -> Result<Variable
         let second = call.lowering.moved_variable(&x, &part(half..2 * half))?;
         let product = call.lowering.product(&first, &second)?;
         if count % 2 == 1 {
-
             let last = call.lowering.moved_variable(&x, &part(count - 1..count))?;
             let joined = call.lowering.joined(&[Value::Variable(product), Value::Variable(last)], 0)?;
             x = call.lowering.variable(&joined)?;

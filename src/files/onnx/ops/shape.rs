@@ -279,11 +279,15 @@ fn gather_nd(call: &mut Call<'_>, shape: &[usize]) -> Result<Movement> {
 /// The coordinates of entry `k` in C order.
 fn coordinates(k: usize, shape: &[usize]) -> Vec<usize> {
     let mut rest = k;
-    let mut at: Vec<usize> = shape.iter().rev().map(|&len| {
-        let i = rest % len.max(1);
-        rest /= len.max(1);
-        i
-    }).collect();
+    let mut at: Vec<usize> = shape
+        .iter()
+        .rev()
+        .map(|&len| {
+            let i = rest % len.max(1);
+            rest /= len.max(1);
+            i
+        })
+        .collect();
     at.reverse();
     at
 }
