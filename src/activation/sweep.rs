@@ -9,9 +9,7 @@ use super::real::Real;
 use super::rules::Rule;
 use super::rules::circular::{Acos, Acosh, Asin, Asinh, Atan, Atanh, Cosh, Sinh, Tan};
 use super::rules::gated::{Gelu, GeluTanh, Mish, Silu};
-use super::rules::piecewise::{
-    Abs, Celu, Clip, Elu, Identity, LeakyRelu, Relu, Shrink, Softsign, ThresholdedRelu,
-};
+use super::rules::piecewise::{Abs, Celu, Clip, Elu, Identity, LeakyRelu, Relu, Shrink, Softsign, ThresholdedRelu};
 use super::rules::powers::{Cos, Exp, Log, Monomial, Power, Reciprocal, Sin, Sqrt};
 use super::rules::saturating::{Erf, Sigmoid, Softplus, Tanh};
 use crate::scalar::{Scalar, vectorized};

@@ -21,6 +21,8 @@ pub(super) fn function(node: &Node<'_>) -> Result<Option<Activation>> {
         "Elu" => Activation::Elu { alpha: float("alpha", 1.0) },
         "Celu" => Activation::Celu { alpha: float("alpha", 1.0) },
         "Selu" if SELU.map(f64::from) == [short("alpha", SELU[0]), short("gamma", SELU[1])] => Activation::Selu,
+        "ThresholdedRelu" => Activation::ThresholdedRelu { alpha: float("alpha", 1.0) },
+        "Shrink" => Activation::Shrink { lambda: short("lambd", 0.5), bias: float("bias", 0.0) },
         "Tanh" => Activation::Tanh,
         "Sigmoid" => Activation::Sigmoid,
         "Softplus" => Activation::Softplus,
@@ -34,6 +36,15 @@ pub(super) fn function(node: &Node<'_>) -> Result<Option<Activation>> {
         "Swish" if float("alpha", 1.0) == 1.0 => Activation::Silu,
         "Sin" => Activation::Sin,
         "Cos" => Activation::Cos,
+        "Tan" => Activation::Tan,
+        "Asin" => Activation::Asin,
+        "Acos" => Activation::Acos,
+        "Atan" => Activation::Atan,
+        "Sinh" => Activation::Sinh,
+        "Cosh" => Activation::Cosh,
+        "Asinh" => Activation::Asinh,
+        "Acosh" => Activation::Acosh,
+        "Atanh" => Activation::Atanh,
         "Exp" => Activation::Exp,
         "Log" => Activation::Log,
         "Sqrt" => Activation::Sqrt,
@@ -93,10 +104,7 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
             let high = bound(2, "max", f64::INFINITY)?;
             let x = call.variable(0)?;
             // Where the bounds cross, the upper one holds.
-            call.lowering.activation(&x, {
-                _ = (low, high);
-                Activation::Relu
-            })
+            call.lowering.activation(&x, Activation::Clip { low: low.min(high), high })
         }
         operator => {
             let why = match operator {
@@ -136,5 +144,5 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
 fn hard_sigmoid(call: &mut Call<'_>, x: &Variable, alpha: f64, beta: f64) -> Result<Variable> {
     let [alpha, beta]: [Shared<f64>; 2] = [alpha, beta].map(|v| array(&[], vec![v]));
     let line = call.lowering.affine(x, Some(&alpha), Some(&beta), false)?;
-    call.lowering.activation(&line, Activation::Relu)
+    call.lowering.activation(&line, Activation::Clip { low: 0.0, high: 1.0 })
 }
