@@ -36,13 +36,9 @@ use crate::error::{Result, ensure};
 /// | [`Celu`](Self::Celu) | 1 | 1/alpha, from the left |
 /// | [`Softsign`](Self::Softsign) | 1 | 0, the middle of +2 and -2 |
 ///
-/// [`Clip`](Self::Clip) has the derivative 0 at both bounds, [`ThresholdedRelu`](Self::ThresholdedRelu) at
-/// `alpha`, and [`Shrink`](Self::Shrink) at `±lambda`.
-///
 /// # Special values
 /// NaN gives NaN where σ is not piecewise linear, an infinite input the limits. Where σ is not defined
-/// ([`Log`](Self::Log) of a negative number), the value is NaN and the derivatives are unspecified. At the end
-/// of a domain ([`Asin`](Self::Asin) at 1) they may be infinite.
+/// ([`Log`](Self::Log) of a negative number), the value is NaN and the derivatives are unspecified.
 ///
 /// ```
 /// use colorjet::Activation;
@@ -69,27 +65,6 @@ pub enum Activation {
     Prelu {
         /// The slopes on the left.
         slope: Vec<f64>,
-    },
-    /// `z` between `low` and `high`, beyond them the nearer one: hardtanh, ReLU6.
-    Clip {
-        /// Where it begins to rise; `-∞` for no lower bound.
-        low: f64,
-        /// Where it ceases to rise, not below `low`; `∞` for no upper bound.
-        high: f64,
-    },
-    /// `z` for `z > alpha`, else 0; it jumps at `alpha` unless that is 0.
-    ThresholdedRelu {
-        /// The largest number that gives 0.
-        alpha: f64,
-    },
-    /// `z + bias` for `z < -lambda`, else `z - bias` for `z > lambda`, else 0.
-    ///
-    /// Soft shrinkage where the two are equal, hard shrinkage for `bias` 0, which jumps.
-    Shrink {
-        /// The largest magnitude that gives 0.
-        lambda: f64,
-        /// By how much the others move towards 0.
-        bias: f64,
     },
     /// `z` for `z > 0`, else `alpha (e^z - 1)`.
     Elu {
@@ -123,24 +98,6 @@ pub enum Activation {
     Sin,
     /// `cos z`.
     Cos,
-    /// `tan z`.
-    Tan,
-    /// Inverse sine; NaN for `|z| > 1`.
-    Asin,
-    /// Inverse cosine; NaN for `|z| > 1`.
-    Acos,
-    /// Inverse tangent.
-    Atan,
-    /// `sinh z`.
-    Sinh,
-    /// `cosh z`.
-    Cosh,
-    /// Inverse hyperbolic sine.
-    Asinh,
-    /// Inverse hyperbolic cosine; NaN for `z < 1`.
-    Acosh,
-    /// Inverse hyperbolic tangent; NaN for `|z| > 1`.
-    Atanh,
     /// `e^z`.
     Exp,
     /// `ln z`.
@@ -171,9 +128,6 @@ impl Activation {
             Activation::Relu => "relu",
             Activation::LeakyRelu { .. } => "leaky_relu",
             Activation::Prelu { .. } => "prelu",
-            Activation::Clip { .. } => "clip",
-            Activation::ThresholdedRelu { .. } => "thresholded_relu",
-            Activation::Shrink { .. } => "shrink",
             Activation::Elu { .. } => "elu",
             Activation::Selu => "selu",
             Activation::Celu { .. } => "celu",
@@ -187,15 +141,6 @@ impl Activation {
             Activation::Mish => "mish",
             Activation::Sin => "sin",
             Activation::Cos => "cos",
-            Activation::Tan => "tan",
-            Activation::Asin => "asin",
-            Activation::Acos => "acos",
-            Activation::Atan => "atan",
-            Activation::Sinh => "sinh",
-            Activation::Cosh => "cosh",
-            Activation::Asinh => "asinh",
-            Activation::Acosh => "acosh",
-            Activation::Atanh => "atanh",
             Activation::Exp => "exp",
             Activation::Log => "log",
             Activation::Sqrt => "sqrt",
@@ -218,9 +163,6 @@ impl Activation {
             | Activation::Relu
             | Activation::LeakyRelu { .. }
             | Activation::Prelu { .. }
-            | Activation::Clip { .. }
-            | Activation::ThresholdedRelu { .. }
-            | Activation::Shrink { .. }
             | Activation::Abs => false,
             Activation::Powi(_) | Activation::Powf(_) => !self.is_affine(),
             Activation::Custom(custom) => custom.is_curved(),
@@ -241,54 +183,26 @@ impl Activation {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// [`NonFinite`](crate::ErrorKind::NonFinite) for NaN or an infinite number, but a bound of
-    /// [`Clip`](Self::Clip) may be infinite on its own side;
-    /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for CELU with alpha 0, for bounds in the wrong order
-    /// and for a negative lambda;
+    /// [`NonFinite`](crate::ErrorKind::NonFinite) for NaN or an infinite number;
+    /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for CELU with alpha 0;
     /// [`Empty`](crate::ErrorKind::Empty) for PReLU without slopes.
     pub fn validate(&self) -> Result<()> {
+        let (parameter, numbers): (&str, &[f64]) = match self {
+            Activation::LeakyRelu { alpha } | Activation::Elu { alpha } | Activation::Celu { alpha } => {
+                ("alpha", std::slice::from_ref(alpha))
+            }
+            Activation::Prelu { slope } => ("slope", slope),
+            Activation::Powf(p) => ("exponent", std::slice::from_ref(p)),
+            _ => return Ok(()),
+        };
         let name = self.name();
-        for (parameter, number) in self.parameters() {
-            let open = match parameter {
-                "low" => number == f64::NEG_INFINITY,
-                "high" => number == f64::INFINITY,
-                _ => false,
-            };
-            ensure!(open || number.is_finite(), NonFinite, "{name} has the {parameter} {number}");
+        ensure!(!numbers.is_empty(), Empty, "{name} has no {parameter}");
+        for number in numbers {
+            ensure!(number.is_finite(), NonFinite, "{name} has the {parameter} {number}");
         }
-        match *self {
-            Activation::Celu { alpha } => {
-                ensure!(alpha != 0.0, InvalidParameter, "celu needs an alpha other than 0");
-            }
-            Activation::Clip { low, high } => {
-                ensure!(low <= high, InvalidParameter, "clip has the low {low} above the high {high}");
-            }
-            Activation::Shrink { lambda, .. } => {
-                ensure!(lambda >= 0.0, InvalidParameter, "shrink has the negative lambda {lambda}");
-            }
-            Activation::Prelu { ref slope } => {
-                ensure!(!slope.is_empty(), Empty, "prelu has no slope");
-                for number in slope {
-                    ensure!(number.is_finite(), NonFinite, "prelu has the slope {number}");
-                }
-            }
-            _ => {}
+        if let Activation::Celu { alpha } = self {
+            ensure!(*alpha != 0.0, InvalidParameter, "celu needs an alpha other than 0");
         }
         Ok(())
-    }
-
-    /// The parameters that are single numbers, by name; not those of powers with an integer.
-    fn parameters(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let (first, second) = match *self {
-            Activation::LeakyRelu { alpha }
-            | Activation::ThresholdedRelu { alpha }
-            | Activation::Elu { alpha }
-            | Activation::Celu { alpha } => (Some(("alpha", alpha)), None),
-            Activation::Clip { low, high } => (Some(("low", low)), Some(("high", high))),
-            Activation::Shrink { lambda, bias } => (Some(("lambda", lambda)), Some(("bias", bias))),
-            Activation::Powf(p) => (Some(("exponent", p)), None),
-            _ => (None, None),
-        };
-        first.into_iter().chain(second)
     }
 }

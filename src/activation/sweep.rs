@@ -7,9 +7,8 @@ use super::Activation;
 use super::custom::Custom;
 use super::real::Real;
 use super::rules::Rule;
-use super::rules::circular::{Acos, Acosh, Asin, Asinh, Atan, Atanh, Cosh, Sinh, Tan};
 use super::rules::gated::{Gelu, GeluTanh, Mish, Silu};
-use super::rules::piecewise::{Abs, Celu, Clip, Elu, Identity, LeakyRelu, Relu, Shrink, Softsign, ThresholdedRelu};
+use super::rules::piecewise::{Abs, Celu, Elu, Identity, LeakyRelu, Relu, Softsign};
 use super::rules::powers::{Cos, Exp, Log, Monomial, Power, Reciprocal, Sin, Sqrt};
 use super::rules::saturating::{Erf, Sigmoid, Softplus, Tanh};
 use crate::scalar::{Scalar, vectorized};
@@ -58,9 +57,6 @@ impl Activation {
             Activation::Relu => visitor.rule(Relu),
             Activation::LeakyRelu { alpha } => visitor.rule(LeakyRelu { alpha }),
             Activation::Prelu { ref slope } => visitor.rule(LeakyRelu { alpha: slope.first().copied().unwrap_or(0.0) }),
-            Activation::Clip { low, high } => visitor.rule(Clip { low, high }),
-            Activation::ThresholdedRelu { alpha } => visitor.rule(ThresholdedRelu { alpha }),
-            Activation::Shrink { lambda, bias } => visitor.rule(Shrink { lambda, bias }),
             Activation::Elu { alpha } => visitor.rule(Elu { scale: 1.0, factor: alpha }),
             Activation::Selu => visitor.rule(SELU),
             Activation::Celu { alpha } => visitor.rule(Celu { alpha }),
@@ -74,15 +70,6 @@ impl Activation {
             Activation::Mish => visitor.rule(Mish),
             Activation::Sin => visitor.rule(Sin),
             Activation::Cos => visitor.rule(Cos),
-            Activation::Tan => visitor.rule(Tan),
-            Activation::Asin => visitor.rule(Asin),
-            Activation::Acos => visitor.rule(Acos),
-            Activation::Atan => visitor.rule(Atan),
-            Activation::Sinh => visitor.rule(Sinh),
-            Activation::Cosh => visitor.rule(Cosh),
-            Activation::Asinh => visitor.rule(Asinh),
-            Activation::Acosh => visitor.rule(Acosh),
-            Activation::Atanh => visitor.rule(Atanh),
             Activation::Exp => visitor.rule(Exp),
             Activation::Log => visitor.rule(Log),
             Activation::Sqrt => visitor.rule(Sqrt),

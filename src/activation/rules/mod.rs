@@ -1,6 +1,5 @@
 //! The rules: value, first and second derivative of each function, as one branch-free formula.
 
-pub(super) mod circular;
 pub(super) mod gated;
 pub(super) mod piecewise;
 pub(super) mod powers;

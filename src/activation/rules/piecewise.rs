@@ -42,55 +42,6 @@ impl Rule for LeakyRelu {
     }
 }
 
-/// `z` between the bounds, else the nearer bound; at the bounds σ' = 0.
-#[derive(Clone, Copy)]
-pub(in crate::activation) struct Clip {
-    pub low: f64,
-    pub high: f64,
-}
-
-impl Rule for Clip {
-    #[inline(always)]
-    fn at<R: Real>(self, z: R) -> [R; 3] {
-        let (zero, one, low, high) = (R::of(0.0), R::of(1.0), R::of(self.low), R::of(self.high));
-        let inside = (z > low) & (z < high);
-        [z.at_least(low).at_most(high), if inside { one } else { zero }, zero]
-    }
-}
-
-/// `z` for `z > alpha`, else 0.
-#[derive(Clone, Copy)]
-pub(in crate::activation) struct ThresholdedRelu {
-    pub alpha: f64,
-}
-
-impl Rule for ThresholdedRelu {
-    #[inline(always)]
-    fn at<R: Real>(self, z: R) -> [R; 3] {
-        let (zero, one, alpha) = (R::of(0.0), R::of(1.0), R::of(self.alpha));
-        // Asked this way round, NaN stays NaN.
-        [if z <= alpha { zero } else { z }, if z > alpha { one } else { zero }, zero]
-    }
-}
-
-/// `z + bias` for `z < -lambda`, `z - bias` for `z > lambda`, else 0.
-#[derive(Clone, Copy)]
-pub(in crate::activation) struct Shrink {
-    pub lambda: f64,
-    pub bias: f64,
-}
-
-impl Rule for Shrink {
-    #[inline(always)]
-    fn at<R: Real>(self, z: R) -> [R; 3] {
-        let (zero, one, lambda, bias) = (R::of(0.0), R::of(1.0), R::of(self.lambda), R::of(self.bias));
-        let shrunk = if z < zero { z + bias } else { z - bias };
-        let outside = z.abs() > lambda;
-        // Asked this way round, NaN stays NaN.
-        [if z.abs() <= lambda { zero } else { shrunk }, if outside { one } else { zero }, zero]
-    }
-}
-
 /// `|z|`, with σ'(0) = 0.
 #[derive(Clone, Copy)]
 pub(in crate::activation) struct Abs;
