@@ -285,7 +285,7 @@ impl NetworkBuilder {
     }
 }
 
-/// Operands that are taken unit by unit have equal shapes but for axes of length one, which move no unit.
+/// Operands that are taken unit by unit have equal shapes up to axes of length one: those do not change the order of the units.
 fn check_same(shapes: &[&[usize]], done: &str) -> Result<()> {
     let long = |shape: &[usize]| shape.iter().copied().filter(|&len| len != 1).collect::<Vec<_>>();
     let first = long(shapes[0]);
