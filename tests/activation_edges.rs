@@ -2,7 +2,7 @@
 //! any length, which give the bits of single points.
 
 use colorjet::Activation::{self, *};
-use colorjet::{Custom, ErrorKind, Scalar};
+use colorjet::{Custom, ErrorKind, Kind, Network, Scalar};
 
 /// Every function once, curved and not; where a parameter decides, several times.
 fn all() -> Vec<Activation> {
@@ -299,6 +299,24 @@ fn validation_names_the_parameter() {
     assert_eq!(kind(Shrink { lambda: 0.5, bias: f64::INFINITY }), ErrorKind::NonFinite);
     let text = Celu { alpha: f64::NAN }.validate().unwrap_err().to_string();
     assert_eq!(text, "celu has the alpha NaN");
+}
+
+#[test]
+fn files_keep_the_function_and_its_parameters() {
+    let more = [
+        Clip { low: f64::NEG_INFINITY, high: -0.1 },
+        Clip { low: f64::NEG_INFINITY, high: f64::INFINITY },
+        Shrink { lambda: 0.0, bias: -1.5 },
+        ThresholdedRelu { alpha: -3e-7 },
+    ];
+    for activation in all().into_iter().chain(more).filter(|a| !matches!(a, Custom(_))) {
+        let net = Network::chain([2]).activation(activation.clone()).build().unwrap();
+        let again = Network::from_bytes(&net.to_bytes().unwrap()).unwrap();
+        assert_eq!(again.structure(), net.structure());
+        let (_, layer) = again.layers().last().unwrap();
+        let Kind::Elementwise(layer) = layer.kind() else { panic!("{activation:?} is elementwise") };
+        assert_eq!(*layer.activation(), activation);
+    }
 }
 
 #[test]

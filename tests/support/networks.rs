@@ -258,7 +258,8 @@ impl Cook {
         let units = shape.iter().product();
         let scales = [Some(self.random.numbers([1, shape[0], units][step.numbers[0] % 3])), None];
         let shift = step.numbers[1].is_multiple_of(2).then(|| self.random.numbers(units));
-        if step.numbers[2].is_multiple_of(4) && shape.len() == 1 {
+        let alike = self.builder.shape(other).unwrap() == shape;
+        if step.numbers[2].is_multiple_of(4) && shape.len() == 1 && alike {
             return self.builder.concat(name, &[x, other, x], 0).unwrap();
         }
         self.builder.weighted_sum(name, &[x, other], &scales, shift).unwrap()
