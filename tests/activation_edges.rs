@@ -309,7 +309,9 @@ fn files_keep_the_function_and_its_parameters() {
         Shrink { lambda: 0.0, bias: -1.5 },
         ThresholdedRelu { alpha: -3e-7 },
     ];
-    for activation in all().into_iter().chain(more).filter(|a| !matches!(a, Custom(_))) {
+    // Numbers of 17 digits, which come back to the last bit.
+    let long = (1..200).map(|k| Elu { alpha: f64::from(k).sqrt().exp() });
+    for activation in all().into_iter().chain(more).chain(long).filter(|a| !matches!(a, Custom(_))) {
         let net = Network::chain([2]).activation(activation.clone()).build().unwrap();
         let again = Network::from_bytes(&net.to_bytes().unwrap()).unwrap();
         assert_eq!(again.structure(), net.structure());
