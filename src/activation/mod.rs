@@ -19,7 +19,7 @@ mod sweep;
 
 pub use custom::Custom;
 
-use crate::error::{Result, ensure};
+use crate::error::{Result, bail, ensure};
 
 /// An elementwise function σ.
 ///
@@ -266,15 +266,19 @@ impl Activation {
             Activation::Powf(p) => finite("exponent", p),
             Activation::Clip { low, high } => {
                 // An infinite bound is an absent one, on its own side only.
-                ensure!(low < f64::INFINITY, NonFinite, "clip has the low {low}");
-                ensure!(high > f64::NEG_INFINITY, NonFinite, "clip has the high {high}");
-                ensure!(low <= high, InvalidParameter, "clip needs low ≤ high, not {low} and {high}");
+                ensure!(low.is_finite() || low == f64::NEG_INFINITY, NonFinite, "clip has the low {low}");
+                ensure!(high.is_finite() || high == f64::INFINITY, NonFinite, "clip has the high {high}");
+                if low > high {
+                    bail!(InvalidParameter, "clip needs low ≤ high, not {low} and {high}");
+                }
                 Ok(())
             }
             Activation::Shrink { lambda, bias } => {
                 finite("lambda", lambda)?;
                 finite("bias", bias)?;
-                ensure!(lambda >= 0.0, InvalidParameter, "shrink needs a lambda of 0 or more, not {lambda}");
+                if lambda < 0.0 {
+                    bail!(InvalidParameter, "shrink needs a lambda of 0 or more, not {lambda}");
+                }
                 Ok(())
             }
             _ => Ok(()),

@@ -285,7 +285,8 @@ impl NetworkBuilder {
     }
 }
 
-/// Operands that are taken unit by unit have equal shapes up to axes of length one: those do not change the order of the units.
+/// Operands that are taken unit by unit have equal shapes up to axes of length one, which leave the order of the
+/// units as it is.
 fn check_same(shapes: &[&[usize]], done: &str) -> Result<()> {
     let long = |shape: &[usize]| shape.iter().copied().filter(|&len| len != 1).collect::<Vec<_>>();
     let first = long(shapes[0]);
