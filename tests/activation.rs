@@ -23,6 +23,15 @@ fn all() -> Vec<Activation> {
         Mish,
         Sin,
         Cos,
+        Tan,
+        Asin,
+        Acos,
+        Atan,
+        Sinh,
+        Cosh,
+        Asinh,
+        Acosh,
+        Atanh,
         Exp,
         Log,
         Sqrt,
@@ -37,18 +46,25 @@ fn all() -> Vec<Activation> {
         Reciprocal,
         Erf,
         Abs,
+        Clip { low: -1.5, high: 2.5 },
+        Clip { low: 0.3, high: f64::INFINITY },
+        ThresholdedRelu { alpha: 1.2 },
+        Shrink { lambda: 0.7, bias: 0.4 },
         Custom(Custom::from_jet("swish", |z| z * z.sigmoid())),
     ]
 }
 
-fn by_name(name: &str, parameter: f64) -> Activation {
-    match name {
-        "leaky_relu" => LeakyRelu { alpha: parameter },
-        "prelu" => Prelu { slope: vec![parameter] },
-        "elu" => Elu { alpha: parameter },
-        "celu" => Celu { alpha: parameter },
-        "powi" => Powi(parameter as i32),
-        "powf" => Powf(parameter),
+fn by_name(name: &str, parameters: &[f64]) -> Activation {
+    match (name, parameters) {
+        ("leaky_relu", &[alpha]) => LeakyRelu { alpha },
+        ("prelu", &[slope]) => Prelu { slope: vec![slope] },
+        ("elu", &[alpha]) => Elu { alpha },
+        ("celu", &[alpha]) => Celu { alpha },
+        ("powi", &[n]) => Powi(n as i32),
+        ("powf", &[p]) => Powf(p),
+        ("clip", &[low, high]) => Clip { low, high },
+        ("thresholded_relu", &[alpha]) => ThresholdedRelu { alpha },
+        ("shrink", &[lambda, bias]) => Shrink { lambda, bias },
         _ => all().into_iter().find(|a| a.name() == name).expect(name),
     }
 }
@@ -66,10 +82,10 @@ fn values_and_derivatives_are_those_of_mpmath() {
     let mut names = Vec::new();
     for line in include_str!("golden_activation.csv").lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
-        let parameter = if cells[1].is_empty() { 0.0 } else { cells[1].parse().unwrap() };
+        let parameters: Vec<f64> = cells[1].split_whitespace().map(|p| p.parse().unwrap()).collect();
         let [z, a, b, c] = [2, 3, 4, 5].map(|k| cells[k].parse::<f64>().unwrap());
         let want = [a, b, c];
-        let activation = by_name(cells[0], parameter);
+        let activation = by_name(cells[0], &parameters);
 
         // Below the smallest normal number digits are lost, that is all.
         assert_close(activation.eval(z), want, 4e-15, 1e-305, line);
@@ -81,7 +97,7 @@ fn values_and_derivatives_are_those_of_mpmath() {
         names.push(activation.name().to_owned());
     }
     names.dedup();
-    assert_eq!(names.len(), 26, "every built-in function is in the table");
+    assert_eq!(names.len(), 38, "every built-in function is in the table");
 }
 
 /// The same functions in the words of a user, by formulas that are good enough for |z| < 4.
@@ -109,6 +125,15 @@ fn as_jet(activation: &Activation, z: Jet2) -> Option<Jet2> {
         Mish => z * z.softplus().tanh(),
         Sin => z.sin(),
         Cos => z.cos(),
+        Tan => z.tan(),
+        Asin => z.asin(),
+        Acos => z.acos(),
+        Atan => z.atan(),
+        Sinh => z.sinh(),
+        Cosh => z.cosh(),
+        Asinh => (z + (z * z + 1.0).sqrt()).ln(),
+        Acosh => (z + (z * z - 1.0).sqrt()).ln(),
+        Atanh => 0.5 * ((1.0 + z) / (1.0 - z)).ln(),
         Exp => z.exp(),
         Log => z.ln(),
         Sqrt => z.sqrt(),
@@ -118,6 +143,11 @@ fn as_jet(activation: &Activation, z: Jet2) -> Option<Jet2> {
         Reciprocal => z.recip(),
         Erf => z.erf(),
         Abs => z.abs(),
+        Clip { low, high } => z.max(low.into()).min(high.into()),
+        ThresholdedRelu { alpha } if z.value > alpha => z,
+        Shrink { lambda, bias } if z.value > lambda => z - bias,
+        Shrink { lambda, bias } if z.value < -lambda => z + bias,
+        ThresholdedRelu { .. } | Shrink { .. } => zero,
         _ => return None,
     })
 }

@@ -99,16 +99,25 @@ fn what_does_not_fit_into_memory_is_refused_before_it_is_allocated() {
 
 #[test]
 fn functions_outside_of_their_domain_are_named() {
-    for (activation, bad) in [
-        (Activation::Log, 0.0),
-        (Activation::Log, -1.0),
-        (Activation::Sqrt, 0.0),
-        (Activation::Reciprocal, 0.0),
-        (Activation::Powf(0.5), -2.0),
-        (Activation::Exp, 1000.0),
+    for (activation, good, bad) in [
+        (Activation::Log, 1.5, 0.0),
+        (Activation::Log, 1.5, -1.0),
+        (Activation::Sqrt, 1.5, 0.0),
+        (Activation::Reciprocal, 1.5, 0.0),
+        (Activation::Powf(0.5), 1.5, -2.0),
+        (Activation::Exp, 1.5, 1000.0),
+        (Activation::Asin, 0.5, 1.0),
+        (Activation::Acos, 0.5, -1.0),
+        (Activation::Acos, 0.5, 1.5),
+        (Activation::Atanh, 0.5, 1.0),
+        (Activation::Atanh, 0.5, -2.0),
+        (Activation::Acosh, 1.5, 1.0),
+        (Activation::Acosh, 1.5, 0.5),
+        (Activation::Sinh, 1.5, -1000.0),
+        (Activation::Cosh, 1.5, 1000.0),
     ] {
         let net = Network::chain([2]).activation(activation).build().unwrap();
-        let mut xs = Array2::from_elem((5, 2), 1.5);
+        let mut xs = Array2::from_elem((5, 2), good);
         xs[[3, 1]] = bad;
         let plan = Plan::new(&net, Quantity::HessianDiagonal).unwrap();
         says(plan.run_batch(&net, xs.view()), ErrorKind::NonFinite, &["in layer", "unit 1", "sample 3"]);
@@ -154,6 +163,8 @@ fn the_builder_names_the_layer() {
     says(b.batch_norm("n", x, [&[1.0; 2], &[0.0; 2], &[0.0; 2], &[1.0; 3]], 0.1), ErrorKind::Shape, &["\"n\""]);
     says(b.activation("a", x, Activation::Elu { alpha: f64::NAN }), ErrorKind::NonFinite, &["layer \"a\""]);
     says(b.activation("a", x, Activation::Prelu { slope: vec![0.1; 5] }), ErrorKind::Shape, &["layer \"a\""]);
+    let clip = Activation::Clip { low: 1.0, high: 0.5 };
+    says(b.activation("a", x, clip), ErrorKind::InvalidParameter, &["layer \"a\"", "low ≤ high"]);
     says(
         b.conv("k", line, ArrayD::zeros(IxDyn(&[1, 1, 3])), None, &ConvOptions::default()),
         ErrorKind::Shape,

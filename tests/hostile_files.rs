@@ -86,6 +86,21 @@ fn descriptions_that_make_no_sense_are_refused_by_name() {
         InvalidParameter,
         "no parameter alpha",
     );
+    let function = |name: &str, parameters: Value| {
+        let mut layer = json!({"kind": "elementwise", "function": name});
+        layer.as_object_mut().unwrap().extend(parameters.as_object().unwrap().clone());
+        y(layer)
+    };
+    use_file(&network(function("clip", json!({"low": null, "high": 6})))).unwrap();
+    refused(function("clip", json!({"low": 1.0, "high": 0.5})), InvalidParameter, "layer \"y\"");
+    refused(function("clip", json!({"low": "i"})), Format, "layer \"y\"");
+    refused(function("clip", json!({"alpha": 1.0})), InvalidParameter, "clip has no parameter alpha");
+    refused(function("relu", json!({"high": 6.0})), InvalidParameter, "relu has no parameter high");
+    refused(function("shrink", json!({"lambda": -1.0})), InvalidParameter, "lambda");
+    refused(function("shrink", json!({"slope": "b"})), InvalidParameter, "shrink has no parameter slope");
+    refused(function("thresholded_relu", json!({"bias": 1.0})), InvalidParameter, "no parameter bias");
+    refused(function("atan", json!({"beta": 1.0})), Format, "beta");
+    refused(json!([x, {"name": "y", "from": ["x"], "kind": "elementwise"}]), Format, "function");
     refused(y(json!({"kind": "elementwise", "function": "magic"})), Unsupported, "magic");
     refused(y(json!({"kind": "elementwise", "function": "powi", "exponent": 1.5})), InvalidParameter, "1.5");
     refused(y(json!({"kind": "elementwise", "function": "celu", "alpha": 0.0})), InvalidParameter, "layer \"y\"");

@@ -3,7 +3,7 @@
 #[path = "support/random.rs"]
 mod random;
 
-use colorjet::{Activation, ConvOptions, Network, Plan, Quantity, Sparsity};
+use colorjet::{Activation, ConvOptions, ErrorKind, Network, Plan, Quantity, Sparsity};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
 use random::Random;
 
@@ -54,6 +54,53 @@ fn the_graph_is_drawn_and_described() {
     let words = net.to_string();
     assert!(words.contains("6 inputs → 5 outputs, 8 layers"), "{words}");
     assert!(words.lines().any(|l| l.contains("skip") && l.contains("← a, x")), "{words}");
+}
+
+#[test]
+fn axes_of_length_one_do_not_separate_operands() {
+    let shapes: [&[usize]; 5] = [&[3], &[1, 3], &[3, 1], &[1, 3, 1], &[3, 1, 1, 1]];
+    for first in shapes {
+        for second in shapes {
+            let mut b = Network::builder();
+            let x = b.input("x", first).unwrap();
+            let y = b.input("y", second).unwrap();
+            let sum = b.weighted_sum("sum", &[x, y], &[None, Some(vec![2.0])], Some(vec![1.0, 2.0, 3.0])).unwrap();
+            let product = b.product("product", x, y).unwrap();
+            assert_eq!((b.shape(sum).unwrap(), b.shape(product).unwrap()), (first, first));
+            let net = b.build(&[sum, product]).unwrap();
+            let net = Network::from_bytes(&net.to_bytes().unwrap()).unwrap();
+            let all = Plan::new(&net, Quantity::Jacobian)
+                .unwrap()
+                .run_all(&net, array![1.0, -2.0, 3.0, 5.0, 7.0, -11.0].view())
+                .unwrap();
+            assert_eq!(all.value, array![12.0, 14.0, -16.0, 5.0, -14.0, -33.0], "{first:?} and {second:?}");
+            let jacobian = all.jacobian.unwrap().to_dense();
+            let diagonals = array![
+                [1.0, 0.0, 0.0, 2.0, 0.0, 0.0],
+                [0.0, 1.0, 0.0, 0.0, 2.0, 0.0],
+                [0.0, 0.0, 1.0, 0.0, 0.0, 2.0],
+                [5.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+                [0.0, 7.0, 0.0, 0.0, -2.0, 0.0],
+                [0.0, 0.0, -11.0, 0.0, 0.0, 3.0],
+            ];
+            assert_eq!(jacobian, diagonals, "{first:?} and {second:?}");
+        }
+    }
+    // One number; and as many units in another order are not the same.
+    let mut b = Network::builder();
+    let one = b.input("one", &[]).unwrap();
+    let also = b.input("also", &[1, 1]).unwrap();
+    let sum = b.add("sum", &[also, one]).unwrap();
+    assert_eq!(b.shape(sum).unwrap(), [1, 1]);
+    let wide = b.input("wide", &[2, 3]).unwrap();
+    let high = b.input("high", &[3, 2]).unwrap();
+    let flat = b.input("flat", &[6]).unwrap();
+    for (x, y) in [(wide, high), (wide, flat), (flat, one), (one, flat)] {
+        for error in [b.add("z", &[x, y]).unwrap_err(), b.product("z", x, y).unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::Shape);
+            assert!(error.to_string().starts_with("in layer \"z\": operands of shapes ["), "{error}");
+        }
+    }
 }
 
 fn convolutional(length: usize) -> Network {

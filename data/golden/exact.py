@@ -54,6 +54,15 @@ FUNCTIONS = {
     "mish": lambda z, p: z * mp.tanh(mp.log(1 + mp.exp(z))),
     "sin": lambda z, p: mp.sin(z),
     "cos": lambda z, p: mp.cos(z),
+    "tan": lambda z, p: mp.sin(z) / mp.cos(z),
+    "asin": lambda z, p: mp.asin(z),
+    "acos": lambda z, p: mp.acos(z),
+    "atan": lambda z, p: mp.atan(z),
+    "sinh": lambda z, p: (mp.exp(z) - mp.exp(-z)) / 2,
+    "cosh": lambda z, p: (mp.exp(z) + mp.exp(-z)) / 2,
+    "asinh": lambda z, p: mp.log(z + mp.sqrt(z * z + 1)),
+    "acosh": lambda z, p: mp.log(z + mp.sqrt(z * z - 1)),
+    "atanh": lambda z, p: mp.log((1 + z) / (1 - z)) / 2,
     "exp": lambda z, p: mp.exp(z),
     "log": lambda z, p: mp.log(z),
     "sqrt": lambda z, p: mp.sqrt(z),
@@ -63,6 +72,10 @@ FUNCTIONS = {
     "reciprocal": lambda z, p: 1 / z,
     "erf": lambda z, p: mp.erf(z),
     "abs": lambda z, p: abs(z),
+    "clip": lambda z, p: min(max(z, real(p.get("low", -np.inf))), real(p.get("high", np.inf))),
+    "thresholded_relu": lambda z, p: z if z > real(p.get("alpha", 1)) else mp.mpf(0),
+    "shrink": lambda z, p: mp.mpf(0) if abs(z) <= real(p.get("lambda", 0.5))
+    else z - mp.sign(z) * real(p.get("bias", 0)),
 }
 
 
@@ -130,12 +143,12 @@ class Evaluator:
         if kind == "sum":
             out = np.array([mp.mpf(0)] * first.size, dtype=object).reshape(first.shape)
             for a, scale in zip(args, layer.get("scales", [1] * len(args))):
-                out = out + self.per_unit(scale, first.shape) * a
+                out = out + self.per_unit(scale, first.shape) * a.reshape(first.shape)
             return out + self.per_unit(layer.get("shift", 0), first.shape)
         if kind == "elementwise":
             return self.elementwise(layer, first)
         if kind == "product":
-            return args[0] * args[1]
+            return first * args[1].reshape(first.shape)
         if kind == "max":
             ptr, index = tensors[layer["ptr"]], tensors[layer["index"]]
             lists = [list(index[ptr[i] : ptr[i + 1]]) for i in range(len(ptr) - 1)]

@@ -55,6 +55,15 @@ FUNCTIONS = {
     "mish": lambda z: z * jnp.tanh(jax.nn.softplus(z)),
     "sin": jnp.sin,
     "cos": jnp.cos,
+    "tan": jnp.tan,
+    "asin": jnp.arcsin,
+    "acos": jnp.arccos,
+    "atan": jnp.arctan,
+    "sinh": jnp.sinh,
+    "cosh": jnp.cosh,
+    "asinh": jnp.arcsinh,
+    "acosh": jnp.arccosh,
+    "atanh": jnp.arctanh,
     "exp": jnp.exp,
     "log": jnp.log,
     "sqrt": jnp.sqrt,
@@ -64,6 +73,11 @@ FUNCTIONS = {
     "reciprocal": lambda z: 1 / z,
     "erf": erf,
     "abs": jnp.abs,
+    "clip": lambda z, low=-np.inf, high=np.inf: jnp.where(z <= low, low, jnp.where(z >= high, high, z)),
+    "thresholded_relu": lambda z, alpha=1.0: jnp.where(z > alpha, z, 0.0),
+    "shrink": lambda z, bias=0.0, **p: jnp.where(
+        jnp.abs(z) <= p.get("lambda", 0.5), 0.0, z - bias * jnp.sign(z)
+    ),
 }
 
 
@@ -112,15 +126,17 @@ def apply(layer, args, tensors):
         return out.reshape(layer["shape"])
     if kind == "sum":
         scales = layer.get("scales", [1.0] * len(args))
-        out = sum(per_unit(tensors, s, a.shape) * a for s, a in zip(scales, args))
+        # Shapes may differ by axes of length one.
+        out = sum(per_unit(tensors, s, first.shape) * a.reshape(first.shape) for s, a in zip(scales, args))
         return out + per_unit(tensors, layer.get("shift", 0.0), out.shape)
     if kind == "elementwise":
-        parameters = {k: v for k, v in layer.items() if k in ("alpha", "slope", "exponent")}
+        names = ("alpha", "slope", "exponent", "low", "high", "lambda", "bias")
+        parameters = {k: v for k, v in layer.items() if k in names}
         if "slope" in parameters:
             parameters["slope"] = per_unit(tensors, parameters["slope"], first.shape)
         return FUNCTIONS[layer["function"]](first, **parameters)
     if kind == "product":
-        return args[0] * args[1]
+        return first * args[1].reshape(first.shape)
     if kind == "max":
         ptr, index = tensors[layer["ptr"]], tensors[layer["index"]]
         picked = [index[lo:hi] for lo, hi in zip(ptr[:-1], ptr[1:])]
@@ -256,11 +272,13 @@ class Network:
 
 SIGNED = [[-0.7, 1.3, 0.4, -1.9, 0.9], [8.0, -7.5, -8.3, 7.8, -8.9], [-25.0, 24.4, 25.6, -24.7, -26.1]]
 POSITIVE = [[0.7, 1.3, 0.4, 1.9, 2.3], [8.0, 7.5, 0.05, 9.8, 3.9], [25.0, 310.0, 0.3, 24.7, 2600.0]]
+INSIDE = [[-0.7, 0.3, 0.4, -0.9, 0.5], [0.05, -0.01, 0.02, 0.0, -0.03], [0.985, -0.98, 0.97, 0.99, -0.99]]
+ABOVE = [[1.7, 2.3, 1.4, 2.9, 3.3], [9.0, 8.5, 1.05, 10.8, 4.9], [26.0, 311.0, 1.3, 25.7, 2601.0]]
 CASES = [
     (name, name, {}, SIGNED)
     for name in (
         "identity relu leaky_relu elu selu celu tanh sigmoid softplus softsign gelu gelu_tanh "
-        "silu mish sin cos exp square erf abs"
+        "silu mish sin cos tan atan sinh cosh asinh exp square erf abs thresholded_relu shrink"
     ).split()
 ] + [
     ("leaky_relu_alpha", "leaky_relu", {"alpha": 0.3}, SIGNED),
@@ -273,6 +291,15 @@ CASES = [
     ("powi_2", "powi", {"exponent": 2}, SIGNED),
     ("powi_3", "powi", {"exponent": 3}, SIGNED),
     ("powi_minus_2", "powi", {"exponent": -2}, SIGNED),
+    ("clip", "clip", {"low": -1.5, "high": 7.9}, SIGNED),
+    ("clip_low", "clip", {"low": -0.25}, SIGNED),
+    ("clip_high", "clip", {"high": 0.25}, SIGNED),
+    ("thresholded_relu_alpha", "thresholded_relu", {"alpha": -0.75}, SIGNED),
+    ("shrink_soft", "shrink", {"lambda": 0.75, "bias": 0.75}, SIGNED),
+    ("asin", "asin", {}, INSIDE),
+    ("acos", "acos", {}, INSIDE),
+    ("atanh", "atanh", {}, INSIDE),
+    ("acosh", "acosh", {}, ABOVE),
     ("log", "log", {}, POSITIVE),
     ("sqrt", "sqrt", {}, POSITIVE),
     ("powf", "powf", {"exponent": 2.7}, POSITIVE),
@@ -365,6 +392,16 @@ def kind_networks():
     net.add("r3", "sum", "a3", "x")
     net.add("r4", "sum", "r3", scales=[2], shift=-0.5)
     net.outputs = [net.add("r5", "sum", "r4", "a1", "r4", shift="one")]
+
+    net = Network("kinds_axes_of_one")
+    net.input(4, 1)
+    net.dense("a", "x", 4, 4)
+    net.act("b", "a", "tanh")
+    net.add("row", "reshape", "b", shape=[1, 4])
+    net.tensor("by_channel", 4)
+    net.add("s", "sum", "x", "b", "row", scales=["by_channel", 0.5, -2.0], shift="by_channel")
+    net.add("p", "product", "row", "s")
+    net.outputs = [net.conv("c", "p", 2, 1, 3)]
 
     net = Network("kinds_product")
     net.input(5)

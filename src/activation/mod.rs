@@ -19,7 +19,7 @@ mod sweep;
 
 pub use custom::Custom;
 
-use crate::error::{Result, ensure};
+use crate::error::{Result, bail, ensure};
 
 /// An elementwise function σ.
 ///
@@ -36,9 +36,13 @@ use crate::error::{Result, ensure};
 /// | [`Celu`](Self::Celu) | 1 | 1/alpha, from the left |
 /// | [`Softsign`](Self::Softsign) | 1 | 0, the middle of +2 and -2 |
 ///
+/// [`Clip`](Self::Clip) has σ' = 0 at both bounds, [`ThresholdedRelu`](Self::ThresholdedRelu) σ = σ' = 0 at alpha,
+/// [`Shrink`](Self::Shrink) σ = σ' = 0 at ±lambda.
+///
 /// # Special values
 /// NaN gives NaN where σ is not piecewise linear, an infinite input the limits. Where σ is not defined
-/// ([`Log`](Self::Log) of a negative number), the value is NaN and the derivatives are unspecified.
+/// ([`Log`](Self::Log) of a negative number, [`Asin`](Self::Asin) beyond ±1), the value is NaN and the derivatives
+/// are unspecified; where it ends with a vertical slope (±1 for asin), they are infinite.
 ///
 /// ```
 /// use colorjet::Activation;
@@ -98,6 +102,24 @@ pub enum Activation {
     Sin,
     /// `cos z`.
     Cos,
+    /// `tan z`.
+    Tan,
+    /// `asin z`, the angle in [-π/2, π/2] with the sine `z`.
+    Asin,
+    /// `acos z`, the angle in [0, π] with the cosine `z`.
+    Acos,
+    /// `atan z`, the angle in [-π/2, π/2] with the tangent `z`.
+    Atan,
+    /// `sinh z = (e^z - e^-z) / 2`.
+    Sinh,
+    /// `cosh z = (e^z + e^-z) / 2`.
+    Cosh,
+    /// `asinh z = ln(z + √(z² + 1))`.
+    Asinh,
+    /// `acosh z = ln(z + √(z² - 1))`.
+    Acosh,
+    /// `atanh z = ½ ln((1 + z) / (1 - z))`.
+    Atanh,
     /// `e^z`.
     Exp,
     /// `ln z`.
@@ -116,6 +138,26 @@ pub enum Activation {
     Erf,
     /// `|z|`.
     Abs,
+    /// `min(max(z, low), high)`: ReLU6 and hard tanh, for example.
+    Clip {
+        /// The least value; `-∞` for none.
+        low: f64,
+        /// The largest value, not below `low`; `∞` for none.
+        high: f64,
+    },
+    /// `z` for `z > alpha`, else 0.
+    ThresholdedRelu {
+        /// Where σ jumps.
+        alpha: f64,
+    },
+    /// `z + bias` for `z < -lambda`, `z - bias` for `z > lambda`, else 0: hard shrinkage with `bias` 0, soft
+    /// shrinkage with `bias` lambda.
+    Shrink {
+        /// Half the width of the gap, not negative.
+        lambda: f64,
+        /// The step toward 0.
+        bias: f64,
+    },
     /// A function of the caller.
     Custom(Custom),
 }
@@ -141,6 +183,15 @@ impl Activation {
             Activation::Mish => "mish",
             Activation::Sin => "sin",
             Activation::Cos => "cos",
+            Activation::Tan => "tan",
+            Activation::Asin => "asin",
+            Activation::Acos => "acos",
+            Activation::Atan => "atan",
+            Activation::Sinh => "sinh",
+            Activation::Cosh => "cosh",
+            Activation::Asinh => "asinh",
+            Activation::Acosh => "acosh",
+            Activation::Atanh => "atanh",
             Activation::Exp => "exp",
             Activation::Log => "log",
             Activation::Sqrt => "sqrt",
@@ -150,6 +201,9 @@ impl Activation {
             Activation::Reciprocal => "reciprocal",
             Activation::Erf => "erf",
             Activation::Abs => "abs",
+            Activation::Clip { .. } => "clip",
+            Activation::ThresholdedRelu { .. } => "thresholded_relu",
+            Activation::Shrink { .. } => "shrink",
             Activation::Custom(custom) => custom.name(),
         }
     }
@@ -163,7 +217,10 @@ impl Activation {
             | Activation::Relu
             | Activation::LeakyRelu { .. }
             | Activation::Prelu { .. }
-            | Activation::Abs => false,
+            | Activation::Abs
+            | Activation::Clip { .. }
+            | Activation::ThresholdedRelu { .. }
+            | Activation::Shrink { .. } => false,
             Activation::Powi(_) | Activation::Powf(_) => !self.is_affine(),
             Activation::Custom(custom) => custom.is_curved(),
             _ => true,
@@ -183,26 +240,48 @@ impl Activation {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// [`NonFinite`](crate::ErrorKind::NonFinite) for NaN or an infinite number;
-    /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for CELU with alpha 0;
+    /// [`NonFinite`](crate::ErrorKind::NonFinite) for NaN or an infinite number other than an absent bound of clip;
+    /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for CELU with alpha 0, bounds in the wrong order,
+    /// shrink with a negative lambda;
     /// [`Empty`](crate::ErrorKind::Empty) for PReLU without slopes.
     pub fn validate(&self) -> Result<()> {
-        let (parameter, numbers): (&str, &[f64]) = match self {
-            Activation::LeakyRelu { alpha } | Activation::Elu { alpha } | Activation::Celu { alpha } => {
-                ("alpha", std::slice::from_ref(alpha))
-            }
-            Activation::Prelu { slope } => ("slope", slope),
-            Activation::Powf(p) => ("exponent", std::slice::from_ref(p)),
-            _ => return Ok(()),
-        };
         let name = self.name();
-        ensure!(!numbers.is_empty(), Empty, "{name} has no {parameter}");
-        for number in numbers {
+        let finite = |parameter: &str, number: f64| {
             ensure!(number.is_finite(), NonFinite, "{name} has the {parameter} {number}");
+            Ok(())
+        };
+        match *self {
+            Activation::LeakyRelu { alpha } | Activation::Elu { alpha } | Activation::ThresholdedRelu { alpha } => {
+                finite("alpha", alpha)
+            }
+            Activation::Celu { alpha } => {
+                finite("alpha", alpha)?;
+                ensure!(alpha != 0.0, InvalidParameter, "celu needs an alpha other than 0");
+                Ok(())
+            }
+            Activation::Prelu { ref slope } => {
+                ensure!(!slope.is_empty(), Empty, "prelu has no slope");
+                slope.iter().try_for_each(|&s| finite("slope", s))
+            }
+            Activation::Powf(p) => finite("exponent", p),
+            Activation::Clip { low, high } => {
+                // An infinite bound is an absent one, on its own side only.
+                ensure!(low.is_finite() || low == f64::NEG_INFINITY, NonFinite, "clip has the low {low}");
+                ensure!(high.is_finite() || high == f64::INFINITY, NonFinite, "clip has the high {high}");
+                if low > high {
+                    bail!(InvalidParameter, "clip needs low ≤ high, not {low} and {high}");
+                }
+                Ok(())
+            }
+            Activation::Shrink { lambda, bias } => {
+                finite("lambda", lambda)?;
+                finite("bias", bias)?;
+                if lambda < 0.0 {
+                    bail!(InvalidParameter, "shrink needs a lambda of 0 or more, not {lambda}");
+                }
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        if let Activation::Celu { alpha } = self {
-            ensure!(*alpha != 0.0, InvalidParameter, "celu needs an alpha other than 0");
-        }
-        Ok(())
     }
 }

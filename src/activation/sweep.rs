@@ -8,9 +8,11 @@ use super::custom::Custom;
 use super::real::Real;
 use super::rules::Rule;
 use super::rules::gated::{Gelu, GeluTanh, Mish, Silu};
-use super::rules::piecewise::{Abs, Celu, Elu, Identity, LeakyRelu, Relu, Softsign};
-use super::rules::powers::{Cos, Exp, Log, Monomial, Power, Reciprocal, Sin, Sqrt};
+use super::rules::hyperbolic::{Acosh, Asinh, Atanh, Cosh, Sinh};
+use super::rules::piecewise::{Abs, Celu, Clip, Elu, Identity, LeakyRelu, Relu, Shrink, Softsign, ThresholdedRelu};
+use super::rules::powers::{Exp, Log, Monomial, Power, Reciprocal, Sqrt};
 use super::rules::saturating::{Erf, Sigmoid, Softplus, Tanh};
+use super::rules::trigonometric::{Acos, Asin, Atan, Cos, Sin, Tan};
 use crate::scalar::{Scalar, vectorized};
 
 /// λ and λα of SELU (Klambauer et al. 2017, rounded as in PyTorch).
@@ -70,6 +72,15 @@ impl Activation {
             Activation::Mish => visitor.rule(Mish),
             Activation::Sin => visitor.rule(Sin),
             Activation::Cos => visitor.rule(Cos),
+            Activation::Tan => visitor.rule(Tan),
+            Activation::Asin => visitor.rule(Asin),
+            Activation::Acos => visitor.rule(Acos),
+            Activation::Atan => visitor.rule(Atan),
+            Activation::Sinh => visitor.rule(Sinh),
+            Activation::Cosh => visitor.rule(Cosh),
+            Activation::Asinh => visitor.rule(Asinh),
+            Activation::Acosh => visitor.rule(Acosh),
+            Activation::Atanh => visitor.rule(Atanh),
             Activation::Exp => visitor.rule(Exp),
             Activation::Log => visitor.rule(Log),
             Activation::Sqrt => visitor.rule(Sqrt),
@@ -79,6 +90,9 @@ impl Activation {
             Activation::Reciprocal => visitor.rule(Reciprocal),
             Activation::Erf => visitor.rule(Erf),
             Activation::Abs => visitor.rule(Abs),
+            Activation::Clip { low, high } => visitor.rule(Clip { low, high }),
+            Activation::ThresholdedRelu { alpha } => visitor.rule(ThresholdedRelu { alpha }),
+            Activation::Shrink { lambda, bias } => visitor.rule(Shrink { lambda, bias }),
             Activation::Custom(ref custom) => visitor.custom(custom),
         }
     }

@@ -8,7 +8,7 @@ use crate::scalar::{Scalar, vectorized};
 use crate::sets::{SetId, Sets};
 use std::ops::Range;
 
-/// `y = Σ_q scale_q ⊙ x_q + shift`, operands of one shape.
+/// `y = Σ_q scale_q ⊙ x_q + shift`, operands of as many units each.
 #[derive(Clone, Debug)]
 pub struct Sum<T> {
     scales: Vec<Option<Broadcast<T>>>,
@@ -16,15 +16,8 @@ pub struct Sum<T> {
 }
 
 impl<T: Scalar> Sum<T> {
-    pub(crate) fn new(
-        scales: Vec<Option<Broadcast<T>>>,
-        shift: Option<Broadcast<T>>,
-        operands: &[&[usize]],
-    ) -> Result<Self> {
-        ensure!(scales.len() == operands.len(), Shape, "{} scales for {} operands", scales.len(), operands.len());
-        for shape in operands {
-            ensure!(shape == &operands[0], Shape, "operands of shapes {:?} and {shape:?} cannot be added", operands[0]);
-        }
+    pub(crate) fn new(scales: Vec<Option<Broadcast<T>>>, shift: Option<Broadcast<T>>, operands: usize) -> Result<Self> {
+        ensure!(scales.len() == operands, Shape, "{} scales for {operands} operands", scales.len());
         Ok(Sum { scales, shift })
     }
 

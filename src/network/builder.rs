@@ -130,13 +130,16 @@ impl NetworkBuilder {
         })
     }
 
-    /// `y = Σ x_q`, a residual connection.
+    /// `y = Σ x_q`, a residual connection; shapes as in [`weighted_sum`](Self::weighted_sum).
     pub fn add(&mut self, name: &str, operands: &[LayerId]) -> Result<LayerId> {
         self.weighted_sum(name, operands, &vec![None; operands.len()], None)
     }
 
     /// `y = Σ scale_q ⊙ x_q + shift`; scales and shift hold one number, one for each channel (first axis), or
     /// one for each unit; `None` is 1 and 0.
+    ///
+    /// The operands have one shape up to axes of length one ([C], [1, C], [C, 1]); the result, its channels and
+    /// its units are those of the first.
     pub fn weighted_sum(
         &mut self,
         name: &str,
@@ -149,7 +152,8 @@ impl NetworkBuilder {
             let spread = |values: &Vec<f64>| Broadcast::over(&shape, values.clone());
             let scales = scales.iter().map(|s| s.as_ref().map(spread).transpose()).collect::<Result<_>>()?;
             let shift = shift.as_ref().map(spread).transpose()?;
-            let sum = Sum::new(scales, shift, shapes)?;
+            check_same(shapes, "added")?;
+            let sum = Sum::new(scales, shift, shapes.len())?;
             Ok((shape, Kind::Sum(sum)))
         })
     }
@@ -162,12 +166,11 @@ impl NetworkBuilder {
         })
     }
 
-    /// `c = a ⊙ b`, unit by unit.
+    /// `c = a ⊙ b`, unit by unit; of one shape up to axes of length one, the result has that of `a`.
     pub fn product(&mut self, name: &str, a: LayerId, b: LayerId) -> Result<LayerId> {
         self.push(name, &[a, b], |shapes| {
-            let [a, b] = [shapes[0], shapes[1]];
-            ensure!(a == b, Shape, "operands of shapes {a:?} and {b:?} cannot be multiplied");
-            Ok((a.to_vec(), Kind::Product))
+            check_same(shapes, "multiplied")?;
+            Ok((shapes[0].to_vec(), Kind::Product))
         })
     }
 
@@ -319,6 +322,17 @@ impl NetworkBuilder {
         kind.check_finite()?;
         Ok(Layer { name: name.to_owned(), shape, kind })
     }
+}
+
+/// Operands that are taken unit by unit have equal shapes up to axes of length one, which leave the order of the
+/// units as it is.
+fn check_same(shapes: &[&[usize]], done: &str) -> Result<()> {
+    let long = |shape: &[usize]| shape.iter().copied().filter(|&len| len != 1).collect::<Vec<_>>();
+    let first = long(shapes[0]);
+    for shape in &shapes[1..] {
+        ensure!(long(shape) == first, Shape, "operands of shapes {:?} and {shape:?} cannot be {done}", shapes[0]);
+    }
+    Ok(())
 }
 
 /// The units of concatenated operands are counted in 32 bits, and the largest number marks a constant.

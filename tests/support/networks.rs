@@ -69,14 +69,24 @@ pub fn entire_functions() -> Vec<Activation> {
         Powi(3),
         Erf,
         Abs,
+        Atan,
+        Asinh,
+        Clip { low: -0.5, high: 0.8 },
+        Clip { low: f64::NEG_INFINITY, high: 0.3 },
+        ThresholdedRelu { alpha: 0.2 },
+        Shrink { lambda: 0.3, bias: 0.1 },
         Activation::Custom(custom),
     ]
 }
 
-/// Functions that need a positive argument, or grow fast.
-pub fn delicate_functions() -> Vec<Activation> {
+/// Functions that are not defined everywhere, or grow fast, with the middle and the radius of an interval
+/// where they are tame.
+pub fn delicate_functions() -> Vec<(Activation, [f64; 2])> {
     use Activation::*;
-    vec![Exp, Log, Sqrt, Powf(1.7), Powf(-0.5), Powi(-2), Reciprocal]
+    let positive = [Exp, Log, Sqrt, Powf(1.7), Powf(-0.5), Powi(-2), Reciprocal].map(|f| (f, [1.5, 1.0]));
+    let inner = [Tan, Asin, Acos, Atanh].map(|f| (f, [0.1, 0.7]));
+    let others = [(Acosh, [2.5, 1.0]), (Sinh, [-0.3, 1.5]), (Cosh, [0.3, 1.5])];
+    positive.into_iter().chain(inner).chain(others).collect()
 }
 
 impl Recipe {
@@ -232,10 +242,12 @@ impl Cook {
         }
     }
 
-    /// Any layer of this shape; there is at least the one that the shape is of.
+    /// Any layer of this shape up to axes of length one; there is at least the one that the shape is of.
     fn partner(&mut self, shape: &[usize], choice: usize) -> LayerId {
-        let fits: Vec<usize> =
-            (0..self.layers.len()).filter(|&k| self.builder.shape(self.layers[k]).unwrap() == shape).collect();
+        let long = |shape: &[usize]| shape.iter().copied().filter(|&len| len > 1).collect::<Vec<_>>();
+        let fits: Vec<usize> = (0..self.layers.len())
+            .filter(|&k| long(self.builder.shape(self.layers[k]).unwrap()) == long(shape))
+            .collect();
         let k = fits[choice % fits.len()];
         self.read[k] = true;
         self.layers[k]
@@ -246,7 +258,8 @@ impl Cook {
         let units = shape.iter().product();
         let scales = [Some(self.random.numbers([1, shape[0], units][step.numbers[0] % 3])), None];
         let shift = step.numbers[1].is_multiple_of(2).then(|| self.random.numbers(units));
-        if step.numbers[2].is_multiple_of(4) && shape.len() == 1 {
+        let alike = self.builder.shape(other).unwrap() == shape;
+        if step.numbers[2].is_multiple_of(4) && shape.len() == 1 && alike {
             return self.builder.concat(name, &[x, other, x], 0).unwrap();
         }
         self.builder.weighted_sum(name, &[x, other], &scales, shift).unwrap()
@@ -279,12 +292,13 @@ impl Cook {
         self.builder.gather(name, &[x, other], index, &[m], 0.25).unwrap()
     }
 
-    /// A function that needs a positive, moderate argument, of 1.5 + sin z.
+    /// A function that needs a moderate argument in its domain, of middle + radius sin z.
     fn delicate(&mut self, name: &str, x: LayerId, step: &Step) -> LayerId {
         let functions = delicate_functions();
-        let f = functions[step.numbers[0] % functions.len()].clone();
+        let (f, [middle, radius]) = functions[step.numbers[0] % functions.len()].clone();
         let wave = self.builder.activation(&format!("{name}.sin"), x, Activation::Sin).unwrap();
-        let positive = self.builder.weighted_sum(&format!("{name}.up"), &[wave], &[None], Some(vec![1.5])).unwrap();
-        self.builder.activation(name, positive, f).unwrap()
+        let scales = [Some(vec![radius])];
+        let inside = self.builder.weighted_sum(&format!("{name}.in"), &[wave], &scales, Some(vec![middle])).unwrap();
+        self.builder.activation(name, inside, f).unwrap()
     }
 }

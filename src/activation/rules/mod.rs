@@ -1,9 +1,11 @@
 //! The rules: value, first and second derivative of each function, as one branch-free formula.
 
 pub(super) mod gated;
+pub(super) mod hyperbolic;
 pub(super) mod piecewise;
 pub(super) mod powers;
 pub(super) mod saturating;
+pub(super) mod trigonometric;
 
 use super::real::Real;
 

@@ -54,6 +54,55 @@ impl Rule for Abs {
     }
 }
 
+/// `z` between the bounds, which it does not leave, with σ' = 0 at both.
+#[derive(Clone, Copy)]
+pub(in crate::activation) struct Clip {
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Rule for Clip {
+    #[inline(always)]
+    fn at<R: Real>(self, z: R) -> [R; 3] {
+        let (zero, one, low, high) = (R::of(0.0), R::of(1.0), R::of(self.low), R::of(self.high));
+        let inside = (z > low) & (z < high);
+        [z.at_least(low).at_most(high), if inside { one } else { zero }, zero]
+    }
+}
+
+/// `z` for `z > alpha`, else 0; at `alpha` the values from the left.
+#[derive(Clone, Copy)]
+pub(in crate::activation) struct ThresholdedRelu {
+    pub alpha: f64,
+}
+
+impl Rule for ThresholdedRelu {
+    #[inline(always)]
+    fn at<R: Real>(self, z: R) -> [R; 3] {
+        let (zero, one) = (R::of(0.0), R::of(1.0));
+        // NaN is not off, and stays NaN.
+        let off = z <= R::of(self.alpha);
+        [if off { zero } else { z }, if off { zero } else { one }, zero]
+    }
+}
+
+/// `z + bias` for `z < -lambda`, `z - bias` for `z > lambda`, and 0 between, both ends included.
+#[derive(Clone, Copy)]
+pub(in crate::activation) struct Shrink {
+    pub lambda: f64,
+    pub bias: f64,
+}
+
+impl Rule for Shrink {
+    #[inline(always)]
+    fn at<R: Real>(self, z: R) -> [R; 3] {
+        let (zero, one, bias) = (R::of(0.0), R::of(1.0), R::of(self.bias));
+        let off = z.abs() <= R::of(self.lambda);
+        let moved = if z < zero { z + bias } else { z - bias };
+        [if off { zero } else { moved }, if off { zero } else { one }, zero]
+    }
+}
+
 /// ELU and SELU: `scale z` for `z > 0`, else `factor (e^z - 1)`; at 0 the values from the left.
 #[derive(Clone, Copy)]
 pub(in crate::activation) struct Elu {

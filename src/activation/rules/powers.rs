@@ -1,7 +1,7 @@
-//! Powers, exponential, logarithm, sine and cosine.
+//! Powers, exponential, logarithm.
 
 use super::Rule;
-use crate::activation::elementary::{SIN_COS_LIMIT, exp, sin_cos};
+use crate::activation::elementary::exp;
 use crate::activation::real::Real;
 
 /// `e^z`.
@@ -83,43 +83,5 @@ impl Rule for Power {
     fn at<R: Real>(self, z: R) -> [R; 3] {
         let (z, p) = (z.wide(), self.exponent);
         [R::of(z.powf(p)), R::of(p * z.powf(p - 1.0)), R::of(p * (p - 1.0) * z.powf(p - 2.0))]
-    }
-}
-
-/// `sin z`; σ' = cos z, σ'' = -sin z.
-#[derive(Clone, Copy)]
-pub(in crate::activation) struct Sin;
-
-impl Rule for Sin {
-    const REACH: f64 = SIN_COS_LIMIT;
-
-    #[inline(always)]
-    fn at<R: Real>(self, z: R) -> [R; 3] {
-        let [s, c] = sin_cos(z.wide());
-        [R::of(s), R::of(c), R::of(-s)]
-    }
-
-    fn far(self, z: f64) -> [f64; 3] {
-        let (s, c) = z.sin_cos();
-        [s, c, -s]
-    }
-}
-
-/// `cos z`; σ' = -sin z, σ'' = -cos z.
-#[derive(Clone, Copy)]
-pub(in crate::activation) struct Cos;
-
-impl Rule for Cos {
-    const REACH: f64 = SIN_COS_LIMIT;
-
-    #[inline(always)]
-    fn at<R: Real>(self, z: R) -> [R; 3] {
-        let [s, c] = sin_cos(z.wide());
-        [R::of(c), R::of(-s), R::of(-c)]
-    }
-
-    fn far(self, z: f64) -> [f64; 3] {
-        let (s, c) = z.sin_cos();
-        [c, -s, -c]
     }
 }

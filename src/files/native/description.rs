@@ -71,12 +71,7 @@ pub(super) enum LayerEntry {
         scales: Vec<Option<Numbers>>,
         shift: Option<Numbers>,
     },
-    Elementwise {
-        function: String,
-        alpha: Option<f64>,
-        exponent: Option<f64>,
-        slope: Option<String>,
-    },
+    Elementwise(Function),
     Product {},
     Max {
         ptr: String,
@@ -134,6 +129,20 @@ pub(super) enum LayerEntry {
     },
 }
 
+/// An elementwise function with those of the parameters that it has.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::files) struct Function {
+    pub(in crate::files) function: String,
+    pub(in crate::files) alpha: Option<f64>,
+    pub(in crate::files) exponent: Option<f64>,
+    pub(in crate::files) low: Option<f64>,
+    pub(in crate::files) high: Option<f64>,
+    pub(in crate::files) lambda: Option<f64>,
+    pub(in crate::files) bias: Option<f64>,
+    pub(in crate::files) slope: Option<String>,
+}
+
 /// What stands beyond the border.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -185,37 +194,46 @@ impl Entry {
     }
 }
 
-/// The function of this name, with its parameters.
+/// The function that an entry describes; `slope` are the numbers of the tensor that it names.
 ///
 /// # Errors
 /// [`Unsupported`](ErrorKind::Unsupported) for a name that is not known,
 /// [`InvalidParameter`](ErrorKind::InvalidParameter) for a parameter that the function does not have or needs.
-pub(in crate::files) fn activation(
-    function: &str,
-    alpha: Option<f64>,
-    exponent: Option<f64>,
-    slope: Option<Vec<f64>>,
-) -> Result<Activation> {
-    let given = [("alpha", alpha.is_some()), ("exponent", exponent.is_some()), ("slope", slope.is_some())];
-    let only = |allowed: &str| {
-        let extra = given.iter().find(|&&(name, given)| given && name != allowed);
+pub(in crate::files) fn activation(entry: &Function, slope: Option<Vec<f64>>) -> Result<Activation> {
+    let Function { ref function, alpha, exponent, low, high, lambda, bias, slope: _ } = *entry;
+    let given = [
+        ("alpha", alpha.is_some()),
+        ("exponent", exponent.is_some()),
+        ("low", low.is_some()),
+        ("high", high.is_some()),
+        ("lambda", lambda.is_some()),
+        ("bias", bias.is_some()),
+        ("slope", slope.is_some()),
+    ];
+    let only = |allowed: &[&str]| {
+        let extra = given.iter().find(|&&(name, given)| given && !allowed.contains(&name));
         ensure!(extra.is_none(), InvalidParameter, "{function} has no parameter {}", extra.map_or("", |e| e.0));
         Ok(())
     };
     let needed = || Error::new(ErrorKind::InvalidParameter, format!("{function} needs an exponent"));
-    let plain = |activation| only("").map(|()| activation);
-    match function {
-        "leaky_relu" => only("alpha").map(|()| Activation::LeakyRelu { alpha: alpha.unwrap_or(0.01) }),
-        "elu" => only("alpha").map(|()| Activation::Elu { alpha: alpha.unwrap_or(1.0) }),
-        "celu" => only("alpha").map(|()| Activation::Celu { alpha: alpha.unwrap_or(1.0) }),
+    let plain = |activation| only(&[]).map(|()| activation);
+    match function.as_str() {
+        "leaky_relu" => only(&["alpha"]).map(|()| Activation::LeakyRelu { alpha: alpha.unwrap_or(0.01) }),
+        "elu" => only(&["alpha"]).map(|()| Activation::Elu { alpha: alpha.unwrap_or(1.0) }),
+        "celu" => only(&["alpha"]).map(|()| Activation::Celu { alpha: alpha.unwrap_or(1.0) }),
+        "thresholded_relu" => only(&["alpha"]).map(|()| Activation::ThresholdedRelu { alpha: alpha.unwrap_or(1.0) }),
+        "clip" => only(&["low", "high"])
+            .map(|()| Activation::Clip { low: low.unwrap_or(f64::NEG_INFINITY), high: high.unwrap_or(f64::INFINITY) }),
+        "shrink" => only(&["lambda", "bias"])
+            .map(|()| Activation::Shrink { lambda: lambda.unwrap_or(0.5), bias: bias.unwrap_or(0.0) }),
         "prelu" => {
-            only("slope")?;
+            only(&["slope"])?;
             let Some(slope) = slope else { bail!(InvalidParameter, "prelu needs a slope") };
             Ok(Activation::Prelu { slope })
         }
-        "powf" => only("exponent").and(exponent.map(Activation::Powf).ok_or_else(needed)),
+        "powf" => only(&["exponent"]).and(exponent.map(Activation::Powf).ok_or_else(needed)),
         "powi" => {
-            only("exponent")?;
+            only(&["exponent"])?;
             let exponent = exponent.ok_or_else(needed)?;
             let whole = exponent as i32;
             ensure!(f64::from(whole) == exponent, InvalidParameter, "powi with exponent {exponent}");
@@ -234,6 +252,15 @@ pub(in crate::files) fn activation(
         "mish" => plain(Activation::Mish),
         "sin" => plain(Activation::Sin),
         "cos" => plain(Activation::Cos),
+        "tan" => plain(Activation::Tan),
+        "asin" => plain(Activation::Asin),
+        "acos" => plain(Activation::Acos),
+        "atan" => plain(Activation::Atan),
+        "sinh" => plain(Activation::Sinh),
+        "cosh" => plain(Activation::Cosh),
+        "asinh" => plain(Activation::Asinh),
+        "acosh" => plain(Activation::Acosh),
+        "atanh" => plain(Activation::Atanh),
         "exp" => plain(Activation::Exp),
         "log" => plain(Activation::Log),
         "sqrt" => plain(Activation::Sqrt),

@@ -9,7 +9,7 @@ mod read;
 mod tensors;
 mod write;
 
-pub(super) use description::activation;
+pub(super) use description::{Function, activation};
 pub(super) use read::{broken, description, network as read};
 
 use super::{place, write_file};

@@ -169,9 +169,9 @@ fn add(
             let shift = shift.as_ref().map(numbers).transpose()?;
             builder.weighted_sum(name, operands, &scales, shift)
         }
-        LayerEntry::Elementwise { function, alpha, exponent, slope } => {
-            let slope = slope.as_ref().map(|s| tensors.list(s)).transpose()?;
-            builder.activation(name, operands[0], activation(function, *alpha, *exponent, slope)?)
+        LayerEntry::Elementwise(function) => {
+            let slope = function.slope.as_ref().map(|s| tensors.list(s)).transpose()?;
+            builder.activation(name, operands[0], activation(function, slope)?)
         }
         LayerEntry::Product {} => builder.product(name, operands[0], operands[1]),
         LayerEntry::Max { ptr, index, shape } => {

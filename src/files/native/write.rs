@@ -1,6 +1,6 @@
 //! From a network to a file. Compositions are written as what they are made of.
 
-use super::description::{Description, Entry, LayerEntry, Numbers};
+use super::description::{Description, Entry, Function, LayerEntry, Numbers};
 use super::{KEY, VERSION};
 use crate::activation::Activation;
 use crate::error::{Error, ErrorKind, Result};
@@ -103,21 +103,29 @@ impl Writer {
     }
 
     fn elementwise(&mut self, name: &str, activation: &Activation) -> Result<LayerEntry> {
-        let (mut alpha, mut exponent, mut slope) = (None, None, None);
-        match activation {
-            Activation::LeakyRelu { alpha: a } | Activation::Elu { alpha: a } | Activation::Celu { alpha: a } => {
-                alpha = Some(*a);
+        let mut entry = Function { function: activation.name().to_owned(), ..Default::default() };
+        match *activation {
+            Activation::LeakyRelu { alpha }
+            | Activation::Elu { alpha }
+            | Activation::Celu { alpha }
+            | Activation::ThresholdedRelu { alpha } => entry.alpha = Some(alpha),
+            Activation::Powi(exponent) => entry.exponent = Some(f64::from(exponent)),
+            Activation::Powf(exponent) => entry.exponent = Some(exponent),
+            Activation::Clip { low, high } => {
+                // JSON has no infinity: an absent bound is not written.
+                [entry.low, entry.high] = [low, high].map(|bound| bound.is_finite().then_some(bound));
             }
-            Activation::Powi(e) => exponent = Some(f64::from(*e)),
-            Activation::Powf(e) => exponent = Some(*e),
-            Activation::Prelu { slope: s } => slope = Some(self.reals(name, "slope", &[s.len()], s.iter().copied())),
-            Activation::Custom(custom) => {
+            Activation::Shrink { lambda, bias } => [entry.lambda, entry.bias] = [Some(lambda), Some(bias)],
+            Activation::Prelu { slope: ref s } => {
+                entry.slope = Some(self.reals(name, "slope", &[s.len()], s.iter().copied()));
+            }
+            Activation::Custom(ref custom) => {
                 let message = format!("the custom function {:?} has no name in a file", custom.name());
                 return Err(Error::new(ErrorKind::Unsupported, message));
             }
             _ => {}
         }
-        Ok(LayerEntry::Elementwise { function: activation.name().to_owned(), alpha, exponent, slope })
+        Ok(LayerEntry::Elementwise(entry))
     }
 
     fn reals<T: Scalar>(

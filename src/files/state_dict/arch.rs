@@ -3,7 +3,7 @@
 use super::statement::{Statement, sizes};
 use crate::activation::Activation;
 use crate::error::{Error, ErrorKind, Result, bail, ensure};
-use crate::files::native::activation;
+use crate::files::native::{Function, activation};
 use serde_json::{Map, Value};
 
 /// How the tensors of a file make a network.
@@ -209,9 +209,28 @@ fn step(statement: &Statement) -> Result<Step> {
 
 /// An activation from its statement.
 fn function(statement: &Statement) -> Result<Activation> {
-    statement.only(&["alpha", "exponent"])?;
-    let (alpha, exponent) = (statement.real("alpha")?, statement.real("exponent")?);
-    activation(&statement.word, alpha, exponent, None).map_err(|e| match e.kind() {
+    statement.only(&["alpha", "exponent", "low", "high", "lambda", "bias"])?;
+    let mut function = Function {
+        function: statement.word.clone(),
+        alpha: statement.real("alpha")?,
+        exponent: statement.real("exponent")?,
+        low: statement.real("low")?,
+        high: statement.real("high")?,
+        lambda: statement.real("lambda")?,
+        bias: statement.real("bias")?,
+        slope: None,
+    };
+    // PyTorch's names of clips.
+    let clip = match &*statement.word {
+        "relu6" => Some([0.0, 6.0]),
+        "hardtanh" => Some([-1.0, 1.0]),
+        _ => None,
+    };
+    if let Some([low, high]) = clip {
+        function.function = "clip".to_owned();
+        (function.low, function.high) = (function.low.or(Some(low)), function.high.or(Some(high)));
+    }
+    activation(&function, None).map_err(|e| match e.kind() {
         ErrorKind::Unsupported => {
             const LAYERS: &str = "linear, conv, batch_norm, prelu, flatten, max_pool, avg_pool";
             Error::new(e.kind(), format!("{:?} is neither a function nor one of {LAYERS}", statement.word))
