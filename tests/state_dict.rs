@@ -153,6 +153,25 @@ fn text_and_json_say_the_same() {
 }
 
 #[test]
+fn functions_with_bounds_are_read_and_written() {
+    let bytes = perceptron_file(Dtype::F64);
+    for (words, activation) in [
+        ("clip low -0.5 high 2", Activation::Clip { low: -0.5, high: 2.0 }),
+        ("clip high 2", Activation::Clip { low: f64::NEG_INFINITY, high: 2.0 }),
+        ("relu6", Activation::Clip { low: 0.0, high: 6.0 }),
+        ("hardtanh", Activation::Clip { low: -1.0, high: 1.0 }),
+        ("thresholded_relu alpha -0.5", Activation::ThresholdedRelu { alpha: -0.5 }),
+        ("shrink lambda 0.0625 bias 0.125", Activation::Shrink { lambda: 0.0625, bias: 0.125 }),
+        ("atan", Activation::Atan),
+    ] {
+        let net = load(&bytes, &format!("mlp {words}")).unwrap();
+        assert_same(&net, &perceptron_chain(&activation, None));
+        assert_same(&net, &Network::from_bytes(&net.to_bytes().unwrap()).unwrap());
+    }
+    refused(&bytes, "mlp relu6 high 7", ErrorKind::InvalidParameter, &["relu6"]);
+}
+
+#[test]
 fn kernels_are_turned_and_weights_are_not() {
     let [w1, b1, w2, b2, w3] = perceptron();
     let expected = perceptron_chain(&Activation::Silu, None);

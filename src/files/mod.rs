@@ -109,10 +109,15 @@ fn load(bytes: Vec<u8>, path: Option<&Path>, options: &LoadOptions) -> Result<Ne
     if bytes.starts_with(b"PK") {
         return state_dict::read_npz(&bytes, path, options);
     }
+    let named_onnx = path.is_some_and(|p| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")));
     // A safetensors file has its JSON behind eight bytes of length.
-    let is_onnx = bytes.get(8) != Some(&b'{') || path.is_some_and(|p| p.extension().is_some_and(|e| e == "onnx"));
-    if is_onnx {
-        return load_onnx(bytes, path, options);
+    if named_onnx || bytes.get(8) != Some(&b'{') && options.arch.is_none() {
+        return load_onnx(bytes, path, options).map_err(|e| match e.kind() {
+            ErrorKind::Format if !named_onnx && e.place().is_empty() => {
+                Error::new(e.kind(), format!("neither safetensors nor npz, and {}", e.message()))
+            }
+            _ => e,
+        });
     }
     let bytes = &bytes[..];
     match native::description(bytes)? {

@@ -209,6 +209,9 @@ fn step(statement: &Statement) -> Result<Step> {
 
 /// An activation from its statement.
 fn function(statement: &Statement) -> Result<Activation> {
+    if statement.word == "relu6" {
+        statement.only(&[])?;
+    }
     statement.only(&["alpha", "exponent", "low", "high", "lambda", "bias"])?;
     let mut function = Function {
         function: statement.word.clone(),
