@@ -330,9 +330,7 @@ fn pad(call: &mut Call<'_>, value: &Value) -> Result<Value> {
                 "edge" => p.clamp(0, len - 1),
                 "wrap" => p.rem_euclid(len),
                 // Back and forth between the ends, which stand once.
-                "reflect" => match (2 * (len - 1)).max(1) {
-                    period => (len - 1) - (p.rem_euclid(period) - (len - 1)).abs(),
-                },
+                "reflect" => (len - 1) - (p.rem_euclid((2 * (len - 1)).max(1)) - (len - 1)).abs(),
                 other => bail!(Unsupported, "the mode {other:?}"),
             };
             Ok(Some(place.clamp(0, len - 1) as usize))
