@@ -47,6 +47,7 @@ fn all() -> Vec<Activation> {
         Reciprocal,
         Erf,
         Abs,
+        Step,
         Clip { low: -1.5, high: 2.5 },
         Clip { low: 0.3, high: f64::INFINITY },
         ThresholdedRelu { alpha: 1.2 },
@@ -62,6 +63,7 @@ fn kinks_follow_the_documented_convention() {
         assert_eq!(LeakyRelu { alpha: 0.1 }.eval(zero), [0.0, 0.1, 0.0]);
         assert_eq!(Prelu { slope: vec![0.3] }.eval(zero), [0.0, 0.3, 0.0]);
         assert_eq!(Abs.eval(zero), [0.0, 0.0, 0.0]);
+        assert_eq!(Step.eval(zero), [0.0; 3]);
         assert_eq!(Elu { alpha: 1.5 }.eval(zero), [0.0, 1.5, 1.5]);
         assert_eq!(Celu { alpha: 2.0 }.eval(zero), [0.0, 1.0, 0.5]);
         assert_eq!(Softsign.eval(zero), [0.0, 1.0, 0.0]);

@@ -31,6 +31,7 @@ use crate::error::{Result, bail, ensure};
 /// | [`Relu`](Self::Relu) | 0 | 0 |
 /// | [`LeakyRelu`](Self::LeakyRelu), [`Prelu`](Self::Prelu) | alpha | 0 |
 /// | [`Abs`](Self::Abs) | 0 | 0 |
+/// | [`Step`](Self::Step) | 0, as everywhere | 0 |
 /// | [`Elu`](Self::Elu) | alpha | alpha, the value from the left |
 /// | [`Selu`](Self::Selu) | λα | λα, from the left |
 /// | [`Celu`](Self::Celu) | 1 | 1/alpha, from the left |
@@ -138,6 +139,8 @@ pub enum Activation {
     Erf,
     /// `|z|`.
     Abs,
+    /// 1 for `z > 0`, else 0: what comparisons are made of.
+    Step,
     /// `min(max(z, low), high)`: ReLU6 and hard tanh, for example.
     Clip {
         /// The least value; `-∞` for none.
@@ -201,6 +204,7 @@ impl Activation {
             Activation::Reciprocal => "reciprocal",
             Activation::Erf => "erf",
             Activation::Abs => "abs",
+            Activation::Step => "step",
             Activation::Clip { .. } => "clip",
             Activation::ThresholdedRelu { .. } => "thresholded_relu",
             Activation::Shrink { .. } => "shrink",
@@ -218,6 +222,7 @@ impl Activation {
             | Activation::LeakyRelu { .. }
             | Activation::Prelu { .. }
             | Activation::Abs
+            | Activation::Step
             | Activation::Clip { .. }
             | Activation::ThresholdedRelu { .. }
             | Activation::Shrink { .. } => false,

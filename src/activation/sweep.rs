@@ -9,7 +9,9 @@ use super::real::Real;
 use super::rules::Rule;
 use super::rules::gated::{Gelu, GeluTanh, Mish, Silu};
 use super::rules::hyperbolic::{Acosh, Asinh, Atanh, Cosh, Sinh};
-use super::rules::piecewise::{Abs, Celu, Clip, Elu, Identity, LeakyRelu, Relu, Shrink, Softsign, ThresholdedRelu};
+use super::rules::piecewise::{
+    Abs, Celu, Clip, Elu, Identity, LeakyRelu, Relu, Shrink, Softsign, Step, ThresholdedRelu,
+};
 use super::rules::powers::{Exp, Log, Monomial, Power, Reciprocal, Sqrt};
 use super::rules::saturating::{Erf, Sigmoid, Softplus, Tanh};
 use super::rules::trigonometric::{Acos, Asin, Atan, Cos, Sin, Tan};
@@ -90,6 +92,7 @@ impl Activation {
             Activation::Reciprocal => visitor.rule(Reciprocal),
             Activation::Erf => visitor.rule(Erf),
             Activation::Abs => visitor.rule(Abs),
+            Activation::Step => visitor.rule(Step),
             Activation::Clip { low, high } => visitor.rule(Clip { low, high }),
             Activation::ThresholdedRelu { alpha } => visitor.rule(ThresholdedRelu { alpha }),
             Activation::Shrink { lambda, bias } => visitor.rule(Shrink { lambda, bias }),

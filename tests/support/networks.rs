@@ -69,6 +69,7 @@ pub fn entire_functions() -> Vec<Activation> {
         Powi(3),
         Erf,
         Abs,
+        Step,
         Atan,
         Asinh,
         Clip { low: -0.5, high: 0.8 },

@@ -54,6 +54,19 @@ impl Rule for Abs {
     }
 }
 
+/// 1 for `z > 0`, else 0; NaN stays NaN.
+#[derive(Clone, Copy)]
+pub(in crate::activation) struct Step;
+
+impl Rule for Step {
+    #[inline(always)]
+    fn at<R: Real>(self, z: R) -> [R; 3] {
+        let (zero, one) = (R::of(0.0), R::of(1.0));
+        let flat = if z <= zero { zero } else { z };
+        [if z > zero { one } else { flat }, zero, zero]
+    }
+}
+
 /// `z` between the bounds, which it does not leave, with σ' = 0 at both.
 #[derive(Clone, Copy)]
 pub(in crate::activation) struct Clip {

@@ -268,6 +268,7 @@ pub(in crate::files) fn activation(entry: &Function, slope: Option<Vec<f64>>) ->
         "reciprocal" => plain(Activation::Reciprocal),
         "erf" => plain(Activation::Erf),
         "abs" => plain(Activation::Abs),
+        "step" => plain(Activation::Step),
         _ => bail!(Unsupported, "the function {function:?} is not known"),
     }
 }

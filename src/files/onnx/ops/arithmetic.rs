@@ -1,10 +1,11 @@
 //! Sums, products, powers and maxima of tensors broadcast together.
 
 use super::Call;
+use super::logic::opposite;
 use crate::activation::Activation;
 use crate::error::Result;
 use crate::files::onnx::movement::{Movement, broadcast_shape};
-use crate::files::onnx::tensor::{Shared, Tensor, array};
+use crate::files::onnx::tensor::{Shared, Tensor, array, check_size};
 use crate::files::onnx::value::{Value, Variable};
 
 /// The operator; at least one operand is no constant.
@@ -25,6 +26,11 @@ fn linear(call: &mut Call<'_>, sign: f64) -> Result<Variable> {
     let (a, b) = (call.value(0)?.clone(), call.value(1)?.clone());
     let alone = [call.alone(0), call.alone(1)];
     match (&a, &b) {
+        (Value::Variable(x), Value::Constant(mask)) | (Value::Constant(mask), Value::Variable(x))
+            if sign == 1.0 && mask.to_floats().iter().any(|&v| v == f64::NEG_INFINITY) =>
+        {
+            masked(call, x, &mask.to_floats())
+        }
         (Value::Variable(a), Value::Constant(b)) => {
             let shift = b.to_floats().mapv(|v| sign * v).into_shared();
             call.lowering.affine(a, None, Some(&shift), alone[0])
@@ -38,6 +44,23 @@ fn linear(call: &mut Call<'_>, sign: f64) -> Result<Variable> {
             call.lowering.sum(&[&a, &b], &[1.0, sign])
         }
     }
+}
+
+/// What stands for −∞ in masks: far below anything that meets it, so that its exponential is zero, and finite.
+const FAR_BELOW: f64 = -1e30;
+
+/// Constants with a finite number in place of −∞.
+pub(super) fn standing_in(constant: &Shared<f64>) -> Shared<f64> {
+    constant.mapv(|v| if v == f64::NEG_INFINITY { FAR_BELOW } else { v }).into_shared()
+}
+
+/// `x + mask`, where the mask is −∞ at some entries: these are constants, which nothing of x reaches.
+fn masked(call: &mut Call<'_>, x: &Variable, mask: &Shared<f64>) -> Result<Variable> {
+    let hidden = mask.mapv(|v| v == f64::NEG_INFINITY).into_shared();
+    let open = mask.mapv(|v| if v == f64::NEG_INFINITY { 0.0 } else { v }).into_shared();
+    let sum = call.lowering.affine(x, None, Some(&open), false)?;
+    let far_below = Value::Constant(Tensor::floats(&[], vec![FAR_BELOW]));
+    chosen(call, &Tensor::Bool(hidden), &far_below, &Value::Variable(sum))
 }
 
 fn product(call: &mut Call<'_>) -> Result<Variable> {
@@ -157,18 +180,38 @@ fn several(call: &mut Call<'_>) -> Result<Variable> {
     }
 }
 
-/// One of two tensors for each entry, by a condition that is known.
+/// One of two tensors for each entry.
 fn choice(call: &mut Call<'_>) -> Result<Variable> {
-    let condition = call.constant(0, "the condition")?.to_bools();
-    let (a, b) = (call.value(1)?.clone(), call.value(2)?.clone());
+    if let Value::Variable(condition) = call.value(0)?.clone() {
+        // c ⊙ a + (1 − c) ⊙ b, exact since c is 1 or 0.
+        let otherwise = opposite(call.lowering, &condition)?;
+        let mut part = |k: usize, c: &Variable| match call.value(k)?.clone() {
+            Value::Constant(a) => call.lowering.affine(c, Some(&standing_in(&a.to_floats())), None, false),
+            Value::Variable(a) => call.lowering.product(c, &a),
+        };
+        let (a, b) = (part(1, &condition)?, part(2, &otherwise)?);
+        return call.lowering.sum(&[&a, &b], &[1.0, 1.0]);
+    }
+    let condition = call.constant(0, "the condition")?.clone();
+    let finite = |value: &Value| match value {
+        Value::Constant(tensor @ Tensor::Float(_)) => Value::Constant(Tensor::Float(standing_in(&tensor.to_floats()))),
+        _ => value.clone(),
+    };
+    let (a, b) = (finite(call.value(1)?), finite(call.value(2)?));
+    chosen(call, &condition, &a, &b)
+}
+
+/// The entries of `a` where the condition holds, those of `b` elsewhere, broadcast.
+fn chosen(call: &mut Call<'_>, condition: &Tensor, a: &Value, b: &Value) -> Result<Variable> {
     let shape = broadcast_shape(&broadcast_shape(condition.shape(), a.shape())?, b.shape())?;
     let spread = Movement::Expand(shape.clone());
-    let condition = Tensor::Bool(condition).moved(&spread)?.to_bools();
+    call.lowering.spend(check_size(&shape)?)?;
+    let condition = condition.moved(&spread)?.to_bools();
     let mut units = |value: &Value| {
         let moved = call.lowering.moved(value, &spread)?;
         call.lowering.numbers(&moved)
     };
-    let (a, b) = (units(&a)?, units(&b)?);
+    let (a, b) = (units(a)?, units(b)?);
     let chosen = condition.iter().zip(a.iter().zip(&b)).map(|(&c, (&a, &b))| if c { a } else { b }).collect();
     call.lowering.of_numbers(array(&shape, chosen))
 }

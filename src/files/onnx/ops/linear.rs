@@ -94,6 +94,7 @@ fn multiplied(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Variable>
             let a = spread(lowering, &a, shape_a.len() - 1, [m, 1])?;
             let b = spread(lowering, &b, shape_b.len() - 2, [1, n])?;
             let product = terms_product(lowering, &a, &b)?;
+            let product = lowering.variable(&product)?;
             lowering.summed(&product, &[0], 1.0)?
         }
     };
@@ -107,16 +108,17 @@ fn multiplied(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Variable>
     lowering.reshaped(&result, &shape)
 }
 
-fn terms_product(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Variable> {
-    match (a, b) {
+/// The product of two tensors of one shape.
+fn terms_product(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Value> {
+    Ok(match (a, b) {
         (Value::Variable(x), Value::Constant(c)) | (Value::Constant(c), Value::Variable(x)) => {
-            lowering.affine(x, Some(&c.to_floats()), None, false)
+            Value::Variable(lowering.affine(x, Some(&c.to_floats()), None, false)?)
         }
-        _ => {
-            let (a, b) = (lowering.variable(a)?, lowering.variable(b)?);
-            lowering.product(&a, &b)
+        (Value::Constant(a), Value::Constant(b)) => {
+            Value::Constant(Tensor::Float((&a.to_floats() * &b.to_floats()).into_shared()))
         }
-    }
+        (Value::Variable(a), Value::Variable(b)) => Value::Variable(lowering.product(a, b)?),
+    })
 }
 
 fn matrix(tensor: &Tensor, rows: usize, columns: usize) -> Result<Array2<f64>> {
@@ -147,9 +149,6 @@ pub(super) fn einsum(call: &mut Call<'_>) -> Result<Variable> {
     let terms: Vec<Vec<char>> = terms.split(',').map(|t| t.chars().collect()).collect();
     let result: Vec<char> = result.chars().collect();
     ensure!(terms.len() == call.inputs.len(), Format, "{equation:?} has {} terms", terms.len());
-    if terms.len() > 2 {
-        return call.refuse(format!("{} operands; write it as products of two", terms.len()));
-    }
     // The length of each name; a name that stands twice in one term is a diagonal.
     let mut names: Vec<(char, usize)> = Vec::new();
     for (k, term) in terms.iter().enumerate() {
@@ -191,11 +190,12 @@ pub(super) fn einsum(call: &mut Call<'_>) -> Result<Variable> {
         let value = call.lowering.moved(&value, &Movement::Reshape(with_gaps))?;
         spread.push(call.lowering.moved(&value, &Movement::Expand(full.clone()))?);
     }
-    let product = match &spread[..] {
-        [a, b] => terms_product(call.lowering, a, b)?,
-        [a] => call.lowering.variable(a)?,
-        _ => return call.refuse("no operands"),
-    };
+    let Some((first, others)) = spread.split_first() else { return call.refuse("no operands") };
+    let mut product = first.clone();
+    for other in others {
+        product = terms_product(call.lowering, &product, other)?;
+    }
+    let product = call.lowering.variable(&product)?;
     if summed.is_empty() {
         return Ok(product);
     }

@@ -5,6 +5,7 @@ mod constants;
 mod convolution;
 mod elementwise;
 mod linear;
+mod logic;
 mod normalize;
 mod pool;
 mod reduce;
@@ -46,6 +47,9 @@ impl Call<'_> {
         match self.node.operator() {
             "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Sum" | "Mean" | "Max" | "Min" | "Where" => {
                 one(arithmetic::lower(&mut self)?)
+            }
+            "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "And" | "Or" | "Xor" | "Not" | "Sign" => {
+                one(logic::lower(&mut self)?)
             }
             "Conv" => one(convolution::conv(&mut self)?),
             "ConvTranspose" => one(convolution::conv_transpose(&mut self)?),
