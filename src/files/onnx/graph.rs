@@ -200,14 +200,9 @@ impl<'a> Importer<'a> {
         let formal = function.input.iter().zip(inputs);
         let mut scope: Scope = formal.filter_map(|(name, value)| Some((name.clone(), value?))).collect();
         let mut arguments: Arguments<'_> = function.attribute_proto.iter().map(|a| (&*a.name, a)).collect();
-        for attribute in &node.proto.attribute {
-            if let Some(attribute) = node.attribute(&attribute.name) {
-                arguments.insert(
-                    &node.proto.attribute.iter().find(|a| a.name == attribute.name).unwrap_or(attribute).name,
-                    attribute,
-                );
-            }
-        }
+        // In a function, an attribute may stand for one of another name.
+        let given = node.proto.attribute.iter().filter_map(|a| Some((&*a.name, node.attribute(&a.name)?)));
+        arguments.extend(given);
         let opset = if function.opset_import.is_empty() { node.opset } else { opset_of(&function.opset_import)? };
         let wanted: Vec<&str> = function.output.iter().map(|o| &**o).collect();
         self.run(&function.node, &wanted, opset, &mut scope, &arguments, depth + 1)?;
