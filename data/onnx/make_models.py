@@ -262,7 +262,8 @@ def products():
             op(f"Gemm_{key}_vc", "Gemm", V(*a), C(*b), C(4), transA=ta, transB=tb)
             op(f"Gemm_{key}_cv", "Gemm", C(*a), V(*b), C(2, 1), transA=ta, transB=tb)
             op(f"Gemm_{key}_vv", "Gemm", V(*a), V(*b), C(2, 4), transA=ta, transB=tb, alpha=0.5, beta=2.0)
-    for key, shape in {"row": (4,), "row2": (1, 4), "column": (2, 1), "full": (2, 4), "scalar": (), "one": (1,)}.items():
+    summands = {"row": (4,), "row2": (1, 4), "column": (2, 1), "full": (2, 4), "scalar": (), "one": (1,)}
+    for key, shape in summands.items():
         op(f"Gemm_c_{key}", "Gemm", V(2, 3), C(3, 4), C(*shape), alpha=0.5, beta=0.25)
         op(f"Gemm_c_{key}_variable", "Gemm", V(2, 3), C(3, 4), V(*shape), alpha=0.5, beta=0.25)
     op("Gemm_no_c", "Gemm", V(1, 3), C(3, 4), alpha=0.5)
@@ -293,7 +294,8 @@ def products():
         op(f"Einsum_{key}_vv", "Einsum", V(*a), V(*b), equation=equation)
         op(f"Einsum_{key}_vc", "Einsum", V(*a), C(*b), equation=equation)
         op(f"Einsum_{key}_cv", "Einsum", C(*a), V(*b), equation=equation)
-    for equation, a in [("ij->ji", (2, 3)), ("ij->i", (2, 3)), ("ij->", (2, 3)), ("ijk->kj", (2, 3, 2)), ("ba", (2, 3))]:
+    for equation, a in [("ij->ji", (2, 3)), ("ij->i", (2, 3)), ("ij->", (2, 3)), ("ijk->kj", (2, 3, 2)),
+                        ("ba", (2, 3))]:
         key = equation.replace("->", "_to_")
         op(f"Einsum_{key}", "Einsum", V(*a), equation=equation)
     op("Einsum_blanks", "Einsum", V(2, 3), C(3, 4), equation=" i j , j k -> i k ")
@@ -368,7 +370,8 @@ def convolutions():
             return conv_transpose(a, b, c, **attributes)
         operands = [V(*x), C(*w)] + ([C(b)] if b else [])
         # The checker's own shapes differ from the standard's text for some paddings.
-        op(f"ConvTranspose_{key}", "ConvTranspose", *operands, reference=reference, check="SAME" not in key, **attributes)
+        op(f"ConvTranspose_{key}", "ConvTranspose", *operands, reference=reference, check="SAME" not in key,
+           **attributes)
 
 
 def conv_transpose(x, w, bias=None, strides=None, pads=None, dilations=None, group=1, output_padding=None,
@@ -695,7 +698,8 @@ def resizes():
                 op(f"Resize_{kind}_{mode}_{scale}", "Resize", V(1, 1, 4, 5), None,
                    np.array([1, 1, scale, 2], dtype=np.float32), opset=19, mode=kind,
                    coordinate_transformation_mode=mode, reference=aligned(
-                       mode if kind == "linear" else "", lambda a, c, mode=mode, kind=kind: exact(a, c, None, mode, kind)))
+                       mode if kind == "linear" else "",
+                       lambda a, c, mode=mode, kind=kind: exact(a, c, None, mode, kind)))
         for kind in ("nearest", "linear", "cubic"):
             for to in (1, 3, 8):
                 op(f"Resize_{kind}_{mode}_to_{to}", "Resize", V(1, 1, 5), None, None, ints(1, 1, to), opset=19,
@@ -740,7 +744,8 @@ def graphs():
         N("Shape", "r", "c", start=-1), N("Cast", "c", "f", to=DOUBLE), N("Sqrt", "f", "g"), N("Div", "r g", "y")],
         {"x": V(2, 3, 4)}, ["y"], {"one": ints(1), "three": ints(3)})
     graph_model("Shape_expand", [
-        N("Shape", "x", "s"), N("Shape", "s", "k"), N("ConstantOfShape", "k", "o", value=tensor(np.array([1]))), N("Mul", "o two", "p"),
+        N("Shape", "x", "s"), N("Shape", "s", "k"), N("ConstantOfShape", "k", "o", value=tensor(np.array([1]))),
+        N("Mul", "o two", "p"),
         N("Equal", "p minus", "e"), N("Where", "e o s", "w"), N("Expand", "c w", "d"), N("Add", "x d", "y")],
         {"x": V(2, 3)}, ["y"], {"two": np.array(2), "minus": np.array(-1), "c": C(1, 3)})
     graph_model("Shape_interpolate", [
@@ -857,6 +862,11 @@ def graphs():
                                           helper.make_node("Block", ["a", "x"], ["y"], domain="local", slope=0.5)],
                 {"x": V(4)}, ["y"], {"c": C(4)}, functions=[function], domains=["local"],
                 reference=lambda x, c: leaky(leaky(x, 0.25) * c, 0.5) * x)
+    halves = [helper.make_function("local", "Half", ["a"], ["out"], [N(f, "a", "out")],
+                                   [helper.make_opsetid("", OPSET)], overload=f) for f in ("Sin", "Exp")]
+    calls = [helper.make_node("Half", ["x"], [f], domain="local", overload=f) for f in ("Sin", "Exp")]
+    graph_model("Function_overloads", [*calls, N("Mul", "Sin Exp", "y")], {"x": V(3)}, ["y"], functions=halves,
+                domains=["local"], reference=lambda x: np.sin(x) * np.exp(x))
     typed = lambda v, t: helper.make_tensor("", t, [len(v)], v)
     kinds = {"a": (FLOAT, [0.5, 1.5]), "b": (DOUBLE, [0.3, -0.7]), "c": (TensorProto.FLOAT16, [0.25, 3.0]),
              "d": (TensorProto.BFLOAT16, [0.5, -2.0]), "e": (TensorProto.INT32, [3, -4]), "f": (TensorProto.INT64, [5, -6]),

@@ -138,7 +138,7 @@ fn convolved(
 pub(super) fn conv_transpose(call: &mut Call<'_>) -> Result<Variable> {
     let x = call.variable(0)?;
     let weight = call.floats(1, "the weight")?;
-    let (samples, channels, axes) = image(&x)?;
+    let (_, channels, axes) = image(&x)?;
     let count = axes.len();
     ensure!(
         weight.ndim() == count + 2 && weight.shape()[0] == channels,
@@ -199,7 +199,6 @@ pub(super) fn conv_transpose(call: &mut Call<'_>) -> Result<Variable> {
     let numbers = turned.view().permuted_axes(IxDyn(&order)).iter().copied().collect();
     let bias = bias(call)?;
     let windows = Windows { kernel, stride: vec![1; count], dilation, padding: vec![[0, 0]; count] };
-    _ = samples;
     convolved(call, &spread, array(&shape, numbers), bias, windows, groups)
 }
 
