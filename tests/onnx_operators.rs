@@ -68,7 +68,8 @@ fn faults(archive: &mut Npz, name: &str) -> Result<(), String> {
     for key in archive.names().iter().filter(|n| n.starts_with(&prefix)) {
         options = options.dim(&key[prefix.len()..], list(archive, key)[0] as usize);
     }
-    let net = Network::from_bytes_with(&bytes(archive, &format!("{name}.onnx")), &options).map_err(|e| e.to_string())?;
+    let net =
+        Network::from_bytes_with(&bytes(archive, &format!("{name}.onnx")), &options).map_err(|e| e.to_string())?;
     let [x, y, tolerance] = ["x", "y", "tolerance"].map(|key| list(archive, &format!("{name}.{key}")));
     if (net.inputs(), net.outputs()) != (x.len(), y.len()) {
         return Err(format!("{} to {} units, not {} to {}", net.inputs(), net.outputs(), x.len(), y.len()));
