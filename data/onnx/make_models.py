@@ -1053,6 +1053,10 @@ def refusals():
     one("Conv_4d", "Conv", "x w", {"x": (1, 1, 2, 2, 2, 2)}, {"w": C(1, 1, 1, 1, 1, 1)}, words=["axes"])
     one("Einsum_diagonal", "Einsum", "x", {"x": (2, 2)}, equation="ii->i")
     one("Dropout_mask", "Dropout", "x", {"x": (4,)}, outputs="v y", words=["y"])
+    one("Pad_extreme", "Pad", "x p", {"x": (4,)}, {"p": ints(-2**63, 0)}, words=["pads"])
+    one("Pad_nothing_left", "Pad", "x p", {"x": (4,)}, {"p": ints(-3, -1)}, mode="edge", words=["nothing"])
+    one("ConvTranspose_extreme", "ConvTranspose", "x w", {"x": (1, 1, 4)}, {"w": C(1, 1, 2)}, output_shape=[2**62],
+        words=["output shape"])
     one("Wrong_shapes", "Add", "x c", {"x": (4,)}, {"c": C(3)}, words=["fit"])
     one("Reshape_by_variable", "Reshape", "c x", {"x": (2,)}, {"c": C(4)}, words=["constant"])
     one("MaxPool_indices", "MaxPool", "x", {"x": (1, 1, 4)}, kernel_shape=[2], outputs="v y", words=["y"])

@@ -663,7 +663,7 @@ fn shortened(numbers: Vec<f64>, channels: usize) -> Vec<f64> {
         return vec![numbers[0]];
     }
     let length = numbers.len() / channels.max(1);
-    if channels > 1 && length > 1 && numbers.len() % channels == 0 && numbers.chunks(length).all(equal) {
+    if channels > 1 && length > 1 && numbers.len().is_multiple_of(channels) && numbers.chunks(length).all(equal) {
         return numbers.chunks(length).map(|block| block[0]).collect();
     }
     numbers

@@ -165,6 +165,8 @@ pub(super) fn conv_transpose(call: &mut Call<'_>) -> Result<Variable> {
             let wanted = wanted.unwrap_or_else(|| (0..count).map(|a| axes[a] * stride[a]).collect());
             ensure!(wanted.len() == count, Shape, "the output shape {wanted:?} for {count} axes");
             // What the kernel does not reach is zero.
+            let fits = full.iter().zip(&wanted).all(|(full, wanted)| wanted.saturating_sub(*full) < 1 << 20);
+            ensure!(fits, TooLarge, "the output shape {wanted:?}, where the kernel reaches {full:?}");
             full.iter_mut().zip(&wanted).for_each(|(full, &wanted)| *full = wanted.max(*full));
             let pad = |a: usize| {
                 let total = full[a] - wanted[a];

@@ -316,8 +316,8 @@ fn pad(call: &mut Call<'_>, value: &Value) -> Result<Value> {
             continue;
         }
         let len = value.shape()[a] as i64;
-        let bound = 1 << 31;
-        ensure!(before.abs() < bound && after.abs() < bound, TooLarge, "pads {before} and {after} of axis {a}");
+        let bound = -1 << 31..1 << 31;
+        ensure!(bound.contains(&before) && bound.contains(&after), TooLarge, "pads {before} and {after} of axis {a}");
         let end = len + after;
         // Negative pads cut first; the other modes repeat what is left.
         let (first, last) = ((-before).max(0), end.min(len) - 1);
@@ -333,9 +333,10 @@ fn pad(call: &mut Call<'_>, value: &Value) -> Result<Value> {
                 "edge" => p,
                 "wrap" => first + (p - first).rem_euclid(kept),
                 // Back and forth between the ends, which stand once.
-                "reflect" => match (2 * (kept - 1)).max(1) {
-                    period => last - ((p - first).rem_euclid(period) - (kept - 1)).abs(),
-                },
+                "reflect" => {
+                    let period = (2 * (kept - 1)).max(1);
+                    last - ((p - first).rem_euclid(period) - (kept - 1)).abs()
+                }
                 other => bail!(Unsupported, "the mode {other:?}"),
             };
             Ok(Some(place.clamp(first, last) as usize))
