@@ -7,6 +7,7 @@
 //! | [`kinks`] | derivatives where there is none |
 //! | [`precision`] | how many digits are right, and what happens at overflow |
 //! | [`files`] | networks and arrays in files; the grammar of architectures |
+//! | [`onnx`] | how an ONNX model becomes a network, the table of operators |
 //! | [`limits`] | what is refused, and when |
 //! | [`coming_from`] | Flux, PyTorch, JAX, Keras: export lines and the calls that replace yours |
 
@@ -24,6 +25,9 @@ pub mod kinks {
 }
 pub mod limits {
     #![doc = include_str!("limits.md")]
+}
+pub mod onnx {
+    #![doc = include_str!("onnx.md")]
 }
 pub mod patterns {
     #![doc = include_str!("patterns.md")]

@@ -138,7 +138,7 @@ impl NetworkBuilder {
     /// `y = Σ scale_q ⊙ x_q + shift`; scales and shift hold one number, one for each channel (first axis), or
     /// one for each unit; `None` is 1 and 0.
     ///
-    /// The operands have one shape up to axes of length one ([C], [1, C], [C, 1]); the result, its channels and
+    /// The operands have one shape up to axes of length one (`[C]`, `[1, C]`, `[C, 1]`); the result, its channels and
     /// its units are those of the first.
     pub fn weighted_sum(
         &mut self,
@@ -217,7 +217,8 @@ impl NetworkBuilder {
         Network::from_graph(self.graph, outputs.to_vec())
     }
 
-    /// As [`build`](Self::build), without the layers that no output depends on; inputs stay.
+    /// As [`build`](Self::build), without the layers that no output depends on; inputs stay. Of the layers called
+    /// `name`, `name#2`, … the first that stays is called `name`.
     #[cfg(feature = "onnx")]
     pub(crate) fn build_reached(mut self, outputs: &[LayerId]) -> Result<Network> {
         for output in outputs {
@@ -237,6 +238,13 @@ impl NetworkBuilder {
             outputs.iter().map(|id| LayerId::new(reached[..id.index()].iter().filter(|&&r| r).count())).collect();
         let keep = |v: NodeIndex, layer: Layer<f64>| reached[v.index()].then_some(layer);
         self.graph = self.graph.filter_map_owned(keep, |_, place| Some(place));
+        let mut names: HashSet<String> = self.graph.node_weights().map(|layer| layer.name.clone()).collect();
+        for layer in self.graph.node_weights_mut() {
+            let plain = layer.name.rsplit_once('#').map(|(name, _)| name.to_owned());
+            if let Some(plain) = plain.filter(|name| names.insert(name.clone())) {
+                layer.name = plain;
+            }
+        }
         self.build(&outputs)
     }
 

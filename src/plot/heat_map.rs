@@ -23,7 +23,7 @@ const GAP: f64 = 16.0;
 
 /// The picture of numbers, one for each unit of `shape`: a row of a Hessian diagonal, a gradient, the input itself.
 ///
-/// A list (`[n]`, or fewer axes) is drawn as a series. Otherwise the last two axes are an image, `[.., H, W]`, and
+/// A list (`[n]`, `[1, n]`, one axis longer than one) is drawn as a series. Otherwise the last two axes are an image, `[.., H, W]`, and
 /// what comes before them are channels, side by side (the first 64). Colors diverge from zero, equally far on both
 /// sides; their bar has the numbers' own units. Where a cell stands for several numbers it shows the one farthest
 /// from zero.
@@ -46,12 +46,14 @@ pub fn heat_map(values: &[f64], shape: &[usize], title: &str) -> Result<Picture>
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let range =
         if low == high { format!("all {}", number(low)) } else { format!("{} to {}", number(low), number(high)) };
+    let list = shape.len() < 2 || shape.iter().filter(|&&n| n > 1).count() == 1;
     let (drawing, note) = match *shape {
-        [] | [_] => (series(values, low, high), format!("{}, {range}", counted(values.len(), "number", "numbers"))),
+        _ if list => (series(values, low, high), format!("{}, {range}", counted(values.len(), "number", "numbers"))),
         [.., rows, cols] => {
             let (drawing, hidden) = images(values, (rows, cols), low.abs().max(high.abs()));
             (drawing, format!("{}, {range}{hidden}", written()))
         }
+        _ => unreachable!("fewer than two axes are a list"),
     };
     Ok(Picture::of(&drawing.titled(TITLE, title, &note)))
 }

@@ -27,6 +27,8 @@ pub enum Command {
 Examples:
   colorjet plan net.onnx
   colorjet plan net.onnx --of jacobian --strategy reverse --spy
+  colorjet plan net.onnx --plot plan.svg
+  colorjet plan weights.safetensors --arch \"mlp tanh\"
   colorjet plan wavenet.onnx --dim T=96000 --json")]
     Plan(PlanArgs),
 
@@ -43,6 +45,7 @@ Examples:
 Examples:
   colorjet hessian-diagonal net.onnx --at x.npy                  show the nonzeros
   colorjet hessian-diagonal net.onnx --at points.npy --out d.npz --threads 8
+  colorjet hessian-diagonal net.onnx --at x.npy --plot d.png --output 3   a heat map of one output
   colorjet hessian-diagonal net.onnx --at x.npy --repeat 20 --json   measure")]
     HessianDiagonal(RunArgs),
 
@@ -58,7 +61,7 @@ Examples:
 Examples:
   colorjet color matrix.mtx --problem column
   colorjet color hessian.mtx --problem distance1 --order smallest-last --json
-  colorjet color matrix.mtx --problem row --order random:7")]
+  colorjet color matrix.mtx --problem row --order random:7 --plot colors.svg")]
     Color(ColorArgs),
 
     /// Print a completion script for a shell
@@ -94,6 +97,10 @@ pub struct PlanArgs {
     #[arg(long, conflicts_with = "json")]
     pub layers: bool,
 
+    /// Draw the layer graph, the pattern and its colors
+    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = out_parser(&["svg", "png"]))]
+    pub plot: Option<PathBuf>,
+
     /// Print one JSON object: n, m, nnz, colors, passes, strategy, threads, plan_seconds
     #[arg(long)]
     pub json: bool,
@@ -125,6 +132,14 @@ pub struct RunArgs {
     /// Write a sparse .npz or a dense .npy file in place of printing the nonzeros
     #[arg(long, value_name = "FILE.npz|FILE.npy", value_parser = out_parser(&["npz", "npy"]))]
     pub out: Option<PathBuf>,
+
+    /// Draw the result at the first point as a heat map in the shape of the input, summed over all outputs
+    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = out_parser(&["svg", "png"]))]
+    pub plot: Option<PathBuf>,
+
+    /// Draw the row of this output (0, 1, …) in place of the sum
+    #[arg(long, value_name = "I", requires = "plot")]
+    pub output: Option<usize>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -157,6 +172,10 @@ pub struct ColorArgs {
     #[arg(long, default_value = "best")]
     pub order: Order,
 
+    /// Draw the pattern in its colors
+    #[arg(long, value_name = "FILE.svg|FILE.png", value_parser = out_parser(&["svg", "png"]))]
+    pub plot: Option<PathBuf>,
+
     /// Print one JSON object: n, m, nnz, colors, valid (by the checker), lower_bound (if known),
     /// plan_seconds (for reading), run_seconds (for coloring)
     #[arg(long)]
@@ -173,11 +192,16 @@ pub struct Model {
     /// The length of a free dimension of the model's inputs; may be repeated
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
     dims: Vec<(String, usize)>,
+
+    /// How the tensors of a file that holds weights only make a network: "mlp tanh", or a list of layers
+    #[arg(long, value_name = "TEXT")]
+    arch: Option<String>,
 }
 
 impl Model {
     pub fn load(&self) -> Result<Network, Failure> {
         let options = self.dims.iter().fold(LoadOptions::new(), |options, (name, size)| options.dim(name, *size));
+        let options = self.arch.iter().fold(options, |options, text| options.arch(text));
         Ok(Network::load_with(&self.path, &options)?)
     }
 }

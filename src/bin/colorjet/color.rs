@@ -7,7 +7,7 @@ use colorjet::coloring::{
     self, Side, Violation, check_distance1, check_partial_distance2, distance1_coloring, lower_bound,
     partial_distance2_coloring,
 };
-use colorjet::{Order, Pattern};
+use colorjet::{Order, Pattern, plot};
 use std::io::{self, Write};
 use std::time::Instant;
 
@@ -26,6 +26,10 @@ pub fn run(args: &ColorArgs) -> Result<(), Failure> {
     let file = format!("in file {:?}", args.matrix.display().to_string());
     let answer = answer(&pattern, args.problem, args.order).map_err(|e| format!("{file}: {e}"));
     let answer = answer.map_err(Failure::Refused)?;
+    if let Some(path) = &args.plot {
+        let side = if args.problem == Problem::Row { Side::Rows } else { Side::Columns };
+        plot::pattern(&pattern, Some((&answer.coloring, side)))?.save(path)?;
+    }
     if args.json {
         let report = Report {
             n: pattern.cols(),

@@ -5,8 +5,8 @@ use crate::failure::Failure;
 use crate::points::Points;
 use crate::report::{self, Report};
 use crate::{plan, progress};
-use colorjet::{BatchDerivatives, Network, Outputs, Plan, Quantity, Scalar, Strategy, Workspace, numpy};
-use ndarray::{Array2, ArrayViewD};
+use colorjet::{BatchDerivatives, Network, Outputs, Plan, Quantity, Scalar, Strategy, Workspace, numpy, plot};
+use ndarray::{Array2, ArrayViewD, Axis};
 use std::path::Path;
 use std::time::Instant;
 
@@ -33,9 +33,13 @@ fn compute<T: Scalar>(
     let (values, run_seconds) = evaluate(&plan, net, points, args.run.repeat)?;
     // One point has no axis for points.
     let values = if single { values.row(0).into_dyn() } else { values.view().into_dyn() };
+    if let Some(path) = &args.plot {
+        let first = if single { values.view() } else { values.index_axis(Axis(0), 0) };
+        heat_map(net, &plan, first, args.output)?.save(path)?;
+    }
     if let Some(path) = &args.out {
         write(path, &plan, values)?;
-    } else if !args.run.json {
+    } else if !args.run.json && args.plot.is_none() {
         print(&plan, values)?;
     }
     if args.run.json {
@@ -88,6 +92,33 @@ fn write<T: Scalar>(path: &Path, plan: &Plan, values: ArrayViewD<'_, T>) -> Resu
     let sparse = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
     let write = if sparse { numpy::write_sparse } else { numpy::write_dense };
     Ok(write(path, plan.pattern(), values)?)
+}
+
+/// One row of a result, or the sum of all, in the shape of the input.
+fn heat_map<T: Scalar>(
+    net: &Network<T>,
+    plan: &Plan,
+    values: ArrayViewD<'_, T>,
+    output: Option<usize>,
+) -> Result<plot::Picture, Failure> {
+    let pattern = plan.pattern();
+    if let Some(i) = output.filter(|&i| i >= plan.outputs()) {
+        return Err(Failure::Usage(format!("output {i} of {} cannot be drawn", plan.outputs())));
+    }
+    let rows = output.map_or(0..plan.outputs(), |i| i..i + 1);
+    let mut sums = vec![0.0; plan.inputs()];
+    let mut entries = values.iter().skip(pattern.indptr()[rows.start]);
+    for i in rows {
+        for (&j, v) in pattern.row(i).iter().zip(entries.by_ref()) {
+            sums[j as usize] += Scalar::to_f64(*v);
+        }
+    }
+    let shape = match net.input_layers() {
+        [input] => net.layer(*input).shape().to_vec(),
+        _ => vec![plan.inputs()],
+    };
+    let of = output.map_or(format!("the sum of {} outputs", plan.outputs()), |i| format!("output {i}"));
+    Ok(plot::heat_map(&sums, &shape, &format!("{} of {of}", plan.quantity()))?)
 }
 
 fn print<T: Scalar>(plan: &Plan, values: ArrayViewD<'_, T>) -> Result<(), Failure> {

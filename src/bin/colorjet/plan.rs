@@ -4,7 +4,7 @@ use crate::args::PlanArgs;
 use crate::failure::Failure;
 use crate::progress;
 use crate::report::Report;
-use colorjet::{Network, Plan, PlanOptions, Quantity, Scalar, Strategy};
+use colorjet::{Network, Plan, PlanOptions, Quantity, Scalar, Strategy, plot};
 use std::io::{self, Write};
 use std::time::Instant;
 
@@ -17,6 +17,9 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     args.threads.start()?;
     let net = args.model.load()?;
     let (plan, seconds) = make(&net, quantity, strategy)?;
+    if let Some(path) = &args.plot {
+        plot::plan(&net, &plan)?.save(path)?;
+    }
     if args.json {
         return Report::of_plan(&plan, seconds).print();
     }

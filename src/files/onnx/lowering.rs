@@ -72,7 +72,7 @@ impl Lowering {
             1 => self.name.clone(),
             k => {
                 // A tensor of the model may have this very name.
-                let name = format!("{}.{k}", self.name);
+                let name = format!("{}#{k}", self.name);
                 if self.named.contains_key(&name) {
                     return self.fresh();
                 }
@@ -191,7 +191,7 @@ impl Lowering {
     }
 
     /// A variable of units of other ones.
-    pub(super) fn from_numbers(&mut self, units: Shared<u32>) -> Result<Variable> {
+    pub(super) fn of_numbers(&mut self, units: Shared<u32>) -> Result<Variable> {
         self.spend(units.len())?;
         Ok(Variable { shape: units.shape().to_vec(), units: Units::Moved(units) })
     }
@@ -436,7 +436,7 @@ impl Lowering {
                             array(&[places.len()], places.iter().map(|&k| flat[k as usize]).collect())
                         }
                     };
-                    let other = self.from_numbers(units)?;
+                    let other = self.of_numbers(units)?;
                     self.layer_of_shape(&other, &stored)?
                 }
             });
@@ -507,7 +507,7 @@ impl Lowering {
         // Constants without entries are no part of the result.
         let full = values.iter().filter(|v| v.shape().iter().all(|&s| s > 0));
         let parts: Vec<Shared<u32>> = full.map(|v| self.numbers(v)).collect::<Result<_>>()?;
-        Ok(Value::Variable(self.from_numbers(join(&parts, axis)?)?))
+        Ok(Value::Variable(self.of_numbers(join(&parts, axis)?)?))
     }
 
     /// `Σ factor_q · x_q`, broadcast.
@@ -628,7 +628,7 @@ impl Lowering {
         }
         let views: Vec<_> = stacked.iter().map(|s| s.view()).collect();
         let units = ndarray::concatenate(ndarray::Axis(0), &views).expect("tensors of one shape");
-        let stacked = self.from_numbers(units.into_shared())?;
+        let stacked = self.of_numbers(units.into_shared())?;
         self.largest(&stacked, &[0])
     }
 

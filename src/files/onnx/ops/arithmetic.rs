@@ -127,13 +127,13 @@ fn by_exponent(call: &mut Call<'_>, units: &Shared<u32>, exponents: &Shared<f64>
         let places: Vec<usize> =
             exponents.iter().enumerate().filter(|(_, v)| v.to_bits() == p.to_bits()).map(|(k, _)| k).collect();
         let part = array(&[places.len()], places.iter().map(|&k| flat[k]).collect());
-        let part = call.lowering.from_numbers(part)?;
+        let part = call.lowering.of_numbers(part)?;
         let layer = call.lowering.layer(&part)?;
         let part = call.lowering.activation(&Variable::of(layer, vec![places.len()]), raised(p))?;
         let made = call.lowering.numbers(&Value::Variable(part))?;
         places.iter().zip(&made).for_each(|(&k, &unit)| result[k] = unit);
     }
-    call.lowering.from_numbers(array(units.shape(), result))
+    call.lowering.of_numbers(array(units.shape(), result))
 }
 
 /// Operators of any number of operands.
@@ -170,5 +170,5 @@ fn choice(call: &mut Call<'_>) -> Result<Variable> {
     };
     let (a, b) = (units(&a)?, units(&b)?);
     let chosen = condition.iter().zip(a.iter().zip(&b)).map(|(&c, (&a, &b))| if c { a } else { b }).collect();
-    call.lowering.from_numbers(array(&shape, chosen))
+    call.lowering.of_numbers(array(&shape, chosen))
 }
