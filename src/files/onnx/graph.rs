@@ -26,7 +26,8 @@ type Scope = HashMap<String, Value>;
 
 struct Importer<'a> {
     lowering: Lowering,
-    functions: HashMap<(&'a str, &'a str), &'a FunctionProto>,
+    /// By domain, name and overload.
+    functions: HashMap<[&'a str; 3], &'a FunctionProto>,
     folder: Option<&'a Path>,
     nodes: usize,
 }
@@ -35,7 +36,7 @@ struct Importer<'a> {
 pub(super) fn network(model: &ModelProto, folder: Option<&Path>, options: &LoadOptions) -> Result<Network> {
     let Some(graph) = &model.graph else { bail!(Format, "the model has no graph") };
     let opset = opset_of(&model.opset_import)?;
-    let functions = model.functions.iter().map(|f| ((&*f.domain, &*f.name), f)).collect();
+    let functions = model.functions.iter().map(|f| ([&*f.domain, &*f.name, &*f.overload], f)).collect();
     let mut importer = Importer { lowering: Lowering::default(), functions, folder, nodes: 0 };
     let mut scope = importer.constants(graph)?;
     importer.inputs(graph, options, &mut scope)?;
@@ -167,7 +168,7 @@ impl<'a> Importer<'a> {
             });
         }
         self.lowering.name = proto.output.iter().find(|o| !o.is_empty()).cloned().unwrap_or_default();
-        if let Some(&function) = self.functions.get(&(&*proto.domain, &*proto.op_type)) {
+        if let Some(&function) = self.functions.get(&[&*proto.domain, &*proto.op_type, &*proto.overload]) {
             return self.call(function, &node, inputs, depth);
         }
         if proto.op_type == "If" && is_standard(&proto.domain) {
@@ -200,14 +201,9 @@ impl<'a> Importer<'a> {
         let formal = function.input.iter().zip(inputs);
         let mut scope: Scope = formal.filter_map(|(name, value)| Some((name.clone(), value?))).collect();
         let mut arguments: Arguments<'_> = function.attribute_proto.iter().map(|a| (&*a.name, a)).collect();
-        for attribute in &node.proto.attribute {
-            if let Some(attribute) = node.attribute(&attribute.name) {
-                arguments.insert(
-                    &node.proto.attribute.iter().find(|a| a.name == attribute.name).unwrap_or(attribute).name,
-                    attribute,
-                );
-            }
-        }
+        // In a function, an attribute may stand for one of another name.
+        let given = node.proto.attribute.iter().filter_map(|a| Some((&*a.name, node.attribute(&a.name)?)));
+        arguments.extend(given);
         let opset = if function.opset_import.is_empty() { node.opset } else { opset_of(&function.opset_import)? };
         let wanted: Vec<&str> = function.output.iter().map(|o| &**o).collect();
         self.run(&function.node, &wanted, opset, &mut scope, &arguments, depth + 1)?;
@@ -243,12 +239,19 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Every name that a node reads, those of its branches too.
-fn operands(node: &NodeProto) -> impl Iterator<Item = &str> {
-    let graphs = node.attribute.iter().filter_map(|a| a.g.as_ref());
-    let inner = graphs
-        .flat_map(|g| g.node.iter().flat_map(|n| &n.input).chain(g.output.iter().map(|o| &o.name)).map(|name| &**name));
-    node.input.iter().map(|i| &**i).chain(inner).filter(|name| !name.is_empty())
+/// Every name that a node reads, those of its branches and of what is nested in them too.
+fn operands(node: &NodeProto) -> Vec<&str> {
+    fn collect<'a>(node: &'a NodeProto, names: &mut Vec<&'a str>) {
+        names.extend(node.input.iter().map(|name| &**name));
+        for graph in node.attribute.iter().filter_map(|a| a.g.as_ref()) {
+            names.extend(graph.output.iter().map(|o| &*o.name));
+            graph.node.iter().for_each(|inner| collect(inner, names));
+        }
+    }
+    let mut names = Vec::new();
+    collect(node, &mut names);
+    names.retain(|name| !name.is_empty());
+    names
 }
 
 /// The nodes that the wanted values need, each after those that it reads; files do not always keep that order.
@@ -280,7 +283,7 @@ fn needed(nodes: &[NodeProto], wanted: &[&str]) -> Result<Vec<usize>> {
             }
             state[k] = 1;
             stack.push((k, true));
-            let makers = operands(&nodes[k]).filter_map(|name| maker.get(name).copied());
+            let makers = operands(&nodes[k]).into_iter().filter_map(|name| maker.get(name).copied());
             // The first operand is made first.
             let first = stack.len();
             stack.extend(makers.filter(|&m| state[m] != 2).map(|m| (m, false)));

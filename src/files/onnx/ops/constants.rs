@@ -58,6 +58,8 @@ fn computed(call: &mut Call<'_>, operands: &[Tensor]) -> Result<Option<Tensor>> 
         }
         "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Max" | "Min" | "Sum" | "And" | "Or" | "Xor" | "Equal"
         | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" => {
+            // The sign of the remainder is that of the divisor, or with `fmod` that of the dividend.
+            let operator = if operator == "Mod" && call.node.flag("fmod") { "Fmod" } else { operator };
             let mut result = operand(0)?.clone();
             for other in &operands[1..] {
                 let shape = broadcast_shape(result.shape(), other.shape())?;
@@ -223,7 +225,7 @@ fn binary(operator: &str, a: &Tensor, b: &Tensor, spread: &Movement) -> Result<T
             "Sub" => |a, b| a - b,
             "Mul" => |a, b| a * b,
             "Div" => |a, b| a / b,
-            "Mod" => |a, b| a % b,
+            "Mod" | "Fmod" => |a, b| a % b,
             "Pow" => f64::powf,
             "Max" => f64::max,
             "Min" => f64::min,
@@ -234,7 +236,7 @@ fn binary(operator: &str, a: &Tensor, b: &Tensor, spread: &Movement) -> Result<T
     let as_ints = |t: &Tensor| Ok(array(t.shape(), t.to_ints()?));
     let (x, y): (Shared<i64>, Shared<i64>) = (as_ints(&a)?, as_ints(&b)?);
     ensure!(
-        !matches!(operator, "Div" | "Mod") || y.iter().all(|&v| v != 0),
+        !matches!(operator, "Div" | "Mod" | "Fmod") || y.iter().all(|&v| v != 0),
         InvalidParameter,
         "an integer is divided by zero"
     );
@@ -243,7 +245,11 @@ fn binary(operator: &str, a: &Tensor, b: &Tensor, spread: &Movement) -> Result<T
         "Sub" => i64::wrapping_sub,
         "Mul" => i64::wrapping_mul,
         "Div" => i64::wrapping_div,
-        "Mod" => i64::wrapping_rem_euclid,
+        "Mod" => |a, b| match a.wrapping_rem(b) {
+            rest if rest != 0 && (rest < 0) != (b < 0) => rest + b,
+            rest => rest,
+        },
+        "Fmod" => i64::wrapping_rem,
         "Pow" => |a, b| u32::try_from(b).map_or((a as f64).powf(b as f64) as i64, |b| a.wrapping_pow(b)),
         "Max" => i64::max,
         "Min" => i64::min,

@@ -138,7 +138,7 @@ fn convolved(
 pub(super) fn conv_transpose(call: &mut Call<'_>) -> Result<Variable> {
     let x = call.variable(0)?;
     let weight = call.floats(1, "the weight")?;
-    let (samples, channels, axes) = image(&x)?;
+    let (_, channels, axes) = image(&x)?;
     let count = axes.len();
     ensure!(
         weight.ndim() == count + 2 && weight.shape()[0] == channels,
@@ -156,7 +156,7 @@ pub(super) fn conv_transpose(call: &mut Call<'_>) -> Result<Variable> {
     let pads = sizes(call, "pads", 2 * count, 0)?;
     let groups = groups(call)?;
     let reach: Vec<usize> = (0..count).map(|a| (kernel[a].max(1) - 1) * dilation[a] + 1).collect();
-    let full = |a: usize| stride[a] * (axes[a].max(1) - 1) + extra[a] + reach[a];
+    let mut full: Vec<usize> = (0..count).map(|a| stride[a] * (axes[a].max(1) - 1) + extra[a] + reach[a]).collect();
     let auto = call.node.text("auto_pad")?.unwrap_or("NOTSET");
     let wanted = call.node.sizes("output_shape")?.map(|s| s[s.len().saturating_sub(count)..].to_vec());
     let padding: Vec<[usize; 2]> = match (wanted, auto) {
@@ -164,21 +164,23 @@ pub(super) fn conv_transpose(call: &mut Call<'_>) -> Result<Variable> {
         (wanted, auto) => {
             let wanted = wanted.unwrap_or_else(|| (0..count).map(|a| axes[a] * stride[a]).collect());
             ensure!(wanted.len() == count, Shape, "the output shape {wanted:?} for {count} axes");
+            // What the kernel does not reach is zero.
+            let fits = full.iter().zip(&wanted).all(|(full, wanted)| wanted.saturating_sub(*full) < 1 << 20);
+            ensure!(fits, TooLarge, "the output shape {wanted:?}, where the kernel reaches {full:?}");
+            full.iter_mut().zip(&wanted).for_each(|(full, &wanted)| *full = wanted.max(*full));
             let pad = |a: usize| {
-                let Some(total) = full(a).checked_sub(wanted[a]) else {
-                    bail!(Unsupported, "the output shape {wanted:?} is larger than what the kernel reaches");
-                };
+                let total = full[a] - wanted[a];
                 let (less, more) = (total / 2, total - total / 2);
-                Ok(if auto == "SAME_UPPER" { [less, more] } else { [more, less] })
+                if auto == "SAME_UPPER" { [less, more] } else { [more, less] }
             };
-            (0..count).map(pad).collect::<Result<_>>()?
+            (0..count).map(pad).collect()
         }
     };
 
     // Zeros between the entries, and as many around them as the turned kernel needs; cut where that is negative.
     let mut spread = Value::Variable(x);
     for a in 0..count {
-        spread = with_zeros(call, &spread, 2 + a, stride[a], padding[a], reach[a], full(a))?;
+        spread = with_zeros(call, &spread, 2 + a, stride[a], padding[a], reach[a], full[a])?;
     }
     let Value::Variable(spread) = spread else { return call.refuse("a constant operand") };
 
@@ -199,7 +201,6 @@ pub(super) fn conv_transpose(call: &mut Call<'_>) -> Result<Variable> {
     let numbers = turned.view().permuted_axes(IxDyn(&order)).iter().copied().collect();
     let bias = bias(call)?;
     let windows = Windows { kernel, stride: vec![1; count], dilation, padding: vec![[0, 0]; count] };
-    _ = samples;
     convolved(call, &spread, array(&shape, numbers), bias, windows, groups)
 }
 

@@ -316,24 +316,30 @@ fn pad(call: &mut Call<'_>, value: &Value) -> Result<Value> {
             continue;
         }
         let len = value.shape()[a] as i64;
-        let bound = 1 << 31;
-        ensure!(before.abs() < bound && after.abs() < bound, TooLarge, "pads {before} and {after} of axis {a}");
+        let bound = -1 << 31..1 << 31;
+        ensure!(bound.contains(&before) && bound.contains(&after), TooLarge, "pads {before} and {after} of axis {a}");
         let end = len + after;
-        ensure!(-before < end, Empty, "pads {before} and {after} leave nothing of axis {a}, which has {len}");
+        // Negative pads cut first; the other modes repeat what is left.
+        let (first, last) = ((-before).max(0), end.min(len) - 1);
+        let kept = last - first + 1;
+        ensure!(kept > 0, Empty, "pads {before} and {after} leave nothing of axis {a}, which has {len}");
         check_size(&[(end + before) as usize])?;
         let source = |p: i64| {
-            if (0..len).contains(&p) {
+            if (first..=last).contains(&p) {
                 return Ok(Some(p as usize));
             }
             let place = match mode.as_str() {
                 "constant" => return Ok(None),
-                "edge" => p.clamp(0, len - 1),
-                "wrap" => p.rem_euclid(len),
+                "edge" => p,
+                "wrap" => first + (p - first).rem_euclid(kept),
                 // Back and forth between the ends, which stand once.
-                "reflect" => (len - 1) - (p.rem_euclid((2 * (len - 1)).max(1)) - (len - 1)).abs(),
+                "reflect" => {
+                    let period = (2 * (kept - 1)).max(1);
+                    last - ((p - first).rem_euclid(period) - (kept - 1)).abs()
+                }
                 other => bail!(Unsupported, "the mode {other:?}"),
             };
-            Ok(Some(place.clamp(0, len - 1) as usize))
+            Ok(Some(place.clamp(first, last) as usize))
         };
         let places: Vec<Option<usize>> = (-before..end).map(source).collect::<Result<_>>()?;
         value = call.lowering.selected_or(&value, a, &places, constant)?;
