@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+import random
 import struct
 import sys
 import zipfile
@@ -71,6 +72,11 @@ def seeds():
     arrays = {name: npy("<f4", shape, b"\x00\x00\x80\x3e" * (shape[0] * (shape[1] if shape[1:] else 1)))
               for name, shape in mlp.items()}
     yield "state_dict", "mlp.npz", b"mlp tanh\0" + npz(arrays, zipfile.ZIP_STORED)
+
+    # Choices: what is made of them is for the fuzzer to find out.
+    source = random.Random(1)
+    for k in range(200):
+        yield "onnx_graph", f"{k}", source.randbytes(300)
 
 
 for target, name, contents in seeds():
