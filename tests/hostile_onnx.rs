@@ -11,7 +11,7 @@ mod onnx_graph;
 use arbitrary::Unstructured;
 use colorjet::{Error, ErrorKind, Network, Plan, PlanOptions, Quantity};
 use ndarray::Array1;
-use onnx::{Numbers, Value, attribute, declared, model, node, tensor};
+use onnx::{Message, Numbers, Value, attribute, declared, model, node, tensor};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -164,4 +164,87 @@ fn random_graphs_are_read_often_enough() {
     });
     let read = files.filter(|file| Network::from_bytes(file).is_ok()).count();
     assert!((60..290).contains(&read), "{read} of 300");
+}
+
+/// A model of one input `x` of shape 1×2×3×3 and these nodes, the last of which makes `y`, with an error of this kind.
+fn refused(nodes: &[Message], constants: &[Message], kind: ErrorKind, words: &str) {
+    let file = model(18, nodes, constants, &[declared("x", &[1, 2, 3, 3])], &[declared("y", &[])]);
+    let error = use_file(&file).expect_err(words);
+    assert!(error.kind() == kind && error.to_string().contains(words), "{error:?}");
+    assert!(error.to_string().len() < 100_000, "a sentence of {} bytes", error.to_string().len());
+}
+
+fn list(name: &str, numbers: &[i64]) -> Message {
+    tensor(name, &[numbers.len() as i64], &Numbers::Int(numbers.to_vec()))
+}
+
+/// `x[:, :, 0:0]`.
+fn nothing() -> Message {
+    node("Slice", &["x", "zero", "zero", "two"], &["e"], &[])
+}
+
+#[test]
+fn axes_without_entries_are_no_place_to_take_from() {
+    let constants = [
+        list("zero", &[0]),
+        list("two", &[2]),
+        list("sizes", &[1, 2, 3, 3]),
+        list("pads", &[0, 0, 1, 1, 0, 0, 1, 1]),
+        tensor("ones", &[2], &floats(2)),
+    ];
+    for mode in ["edge", "wrap", "reflect"] {
+        let pad = node("Pad", &["e", "pads"], &["y"], &[attribute("mode", &Value::Text(mode.to_owned()))]);
+        refused(&[nothing(), pad], &constants, ErrorKind::Empty, mode);
+    }
+    for mode in ["nearest", "linear", "cubic"] {
+        let mode = attribute("mode", &Value::Text(mode.to_owned()));
+        let resize = node("Resize", &["e", "", "", "sizes"], &["y"], &[mode]);
+        refused(&[nothing(), resize], &constants, ErrorKind::Empty, "nothing on axis 2");
+    }
+    // Zero channels are a multiple of any number of groups.
+    let none = node("Slice", &["x", "zero", "zero", "one"], &["e"], &[]);
+    let ones = tensor("ones", &[0], &floats(0));
+    let groups = attribute("num_groups", &Value::Int(i64::MAX));
+    let normal = node("GroupNormalization", &["e", "ones", "ones"], &["y"], &[groups]);
+    refused(&[none, normal], &[list("zero", &[0]), list("one", &[1]), ones], ErrorKind::InvalidParameter, "groups");
+}
+
+/// Few bytes that would take minutes or gigabytes.
+#[test]
+fn a_small_file_does_not_take_for_ever() {
+    let numbers = |count: i64| {
+        [tensor("from", &[], &Numbers::Int(vec![0])), tensor("to", &[], &Numbers::Int(vec![count])), list("one", &[1])]
+    };
+    let range = || node("Range", &["from", "to", "one"], &["many"], &[]);
+    let with = |operator, operands: &[&str], words| {
+        refused(&[range(), node(operator, operands, &["y"], &[])], &numbers(1 << 20), ErrorKind::TooLarge, words);
+    };
+    with("Unsqueeze", &["x", "many"], "integers");
+    with("Reshape", &["x", "many"], "integers");
+    with("Expand", &["x", "many"], "integers");
+    with("Tile", &["x", "many"], "integers");
+    let axes: Vec<i64> = (0..100).collect();
+    refused(&[node("Unsqueeze", &["x", "axes"], &["y"], &[])], &[list("axes", &axes)], ErrorKind::TooLarge, "axes");
+
+    // Rows of indices without an index.
+    let rows = tensor("rows", &[1 << 28, 0], &floats(0));
+    let none = node("Slice", &["x", "zero", "zero", "two"], &["e"], &[]);
+    let constants = [rows, list("zero", &[0]), list("two", &[2])];
+    let gather = |operand, output| node("GatherND", &[operand, "rows"], &[output], &[]);
+    let several = [none, gather("e", "a"), gather("e", "b"), node("Concat", &["a", "b"], &["y"], &[])];
+    refused(&several, &constants, ErrorKind::TooLarge, "more than");
+}
+
+/// Names that the layers of another node would take next.
+#[test]
+fn taken_names_are_stepped_over() {
+    let count = 30_000;
+    let mut nodes: Vec<Message> = vec![node("Relu", &["x"], &["y.2"], &[])];
+    for k in 3..count {
+        nodes.push(node("Relu", &[format!("y.{}", k - 1)], &[&format!("y.{k}")], &[]));
+    }
+    nodes.push(node("Softmax", &[format!("y.{}", count - 1)], &["y"], &[attribute("axis", &Value::Int(1))]));
+    let file = model(18, &nodes, &[], &[declared("x", &[1, 2])], &[declared("y", &[1, 2])]);
+    let net = Network::from_bytes(&file).unwrap();
+    assert_eq!(net.layer(net.output_layers()[0]).units(), 2);
 }
