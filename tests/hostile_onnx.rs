@@ -226,13 +226,9 @@ fn a_small_file_does_not_take_for_ever() {
     let axes: Vec<i64> = (0..100).collect();
     refused(&[node("Unsqueeze", &["x", "axes"], &["y"], &[])], &[list("axes", &axes)], ErrorKind::TooLarge, "axes");
 
-    // Rows of indices without an index.
-    let rows = tensor("rows", &[1 << 28, 0], &floats(0));
-    let none = node("Slice", &["x", "zero", "zero", "two"], &["e"], &[]);
-    let constants = [rows, list("zero", &[0]), list("two", &[2])];
-    let gather = |operand, output| node("GatherND", &[operand, "rows"], &[output], &[]);
-    let several = [none, gather("e", "a"), gather("e", "b"), node("Concat", &["a", "b"], &["y"], &[])];
-    refused(&several, &constants, ErrorKind::TooLarge, "more than");
+    // Rows of indices without an index, into nothing.
+    let constants = [tensor("rows", &[1 << 28, 0], &Numbers::Int(Vec::new())), tensor("none", &[0], &floats(0))];
+    refused(&[node("GatherND", &["none", "rows"], &["y"], &[])], &constants, ErrorKind::Empty, "no entries");
 }
 
 /// Names that the layers of another node would take next.
@@ -247,4 +243,21 @@ fn taken_names_are_stepped_over() {
     let file = model(18, &nodes, &[], &[declared("x", &[1, 2])], &[declared("y", &[1, 2])]);
     let net = Network::from_bytes(&file).unwrap();
     assert_eq!(net.layer(net.output_layers()[0]).units(), 2);
+}
+
+/// A branch within a branch reads what stands outside of both.
+#[test]
+fn nested_branches_read_what_is_around_them() {
+    let branch = |nodes: &[Message], output| Message::new().messages(1, nodes).message(12, &declared(output, &[]));
+    let choose = |inner: &Message, output| {
+        node("If", &["yes"], &[output], &[Message::new().bytes(1, "then_branch").message(6, inner).int(20, 5)])
+    };
+    let inner = branch(&[node("Tanh", &["a"], &["t"], &[])], "t");
+    let outer = branch(&[choose(&inner, "s")], "s");
+    let nodes = [node("Neg", &["x"], &["a"], &[]), choose(&outer, "y")];
+    let yes = tensor("yes", &[], &Numbers::Bool(vec![true]));
+    let file = model(18, &nodes, &[yes], &[declared("x", &[1, 3])], &[declared("y", &[1, 3])]);
+    let net = Network::from_bytes(&file).unwrap();
+    let value = net.value(Array1::from_elem(3, 0.5).view()).unwrap();
+    assert!(value.iter().all(|&v| (v - (-0.5f64).tanh()).abs() < 1e-15), "{value}");
 }

@@ -200,14 +200,9 @@ impl<'a> Importer<'a> {
         let formal = function.input.iter().zip(inputs);
         let mut scope: Scope = formal.filter_map(|(name, value)| Some((name.clone(), value?))).collect();
         let mut arguments: Arguments<'_> = function.attribute_proto.iter().map(|a| (&*a.name, a)).collect();
-        for attribute in &node.proto.attribute {
-            if let Some(attribute) = node.attribute(&attribute.name) {
-                arguments.insert(
-                    &node.proto.attribute.iter().find(|a| a.name == attribute.name).unwrap_or(attribute).name,
-                    attribute,
-                );
-            }
-        }
+        // Of two with one name the first counts, as everywhere.
+        let given = node.proto.attribute.iter().rev();
+        arguments.extend(given.filter_map(|a| Some((&*a.name, node.value_of(a)?))));
         let opset = if function.opset_import.is_empty() { node.opset } else { opset_of(&function.opset_import)? };
         let wanted: Vec<&str> = function.output.iter().map(|o| &**o).collect();
         self.run(&function.node, &wanted, opset, &mut scope, &arguments, depth + 1)?;
@@ -225,7 +220,9 @@ impl<'a> Importer<'a> {
         );
         let name = if is_true(condition) { "then_branch" } else { "else_branch" };
         let Some(graph) = node.graph(name) else { bail!(Format, "the branch {name:?} is missing") };
-        let mut inner = scope.clone();
+        // What the branches do not read is not copied: there may be many of them.
+        let read = operands(node.proto).into_iter();
+        let mut inner: Scope = read.filter_map(|name| Some((name.to_owned(), scope.get(name)?.clone()))).collect();
         inner.extend(self.constants(graph)?);
         let wanted: Vec<&str> = graph.output.iter().map(|o| &*o.name).collect();
         self.run(&graph.node, &wanted, node.opset, &mut inner, node.arguments, depth + 1)?;
@@ -244,11 +241,14 @@ impl<'a> Importer<'a> {
 }
 
 /// Every name that a node reads, those of its branches too.
-fn operands(node: &NodeProto) -> impl Iterator<Item = &str> {
-    let graphs = node.attribute.iter().filter_map(|a| a.g.as_ref());
-    let inner = graphs
-        .flat_map(|g| g.node.iter().flat_map(|n| &n.input).chain(g.output.iter().map(|o| &o.name)).map(|name| &**name));
-    node.input.iter().map(|i| &**i).chain(inner).filter(|name| !name.is_empty())
+fn operands(node: &NodeProto) -> Vec<&str> {
+    let mut names: Vec<&str> = node.input.iter().map(|name| &**name).collect();
+    for graph in node.attribute.iter().filter_map(|a| a.g.as_ref()) {
+        names.extend(graph.node.iter().flat_map(operands));
+        names.extend(graph.output.iter().map(|output| &*output.name));
+    }
+    names.retain(|name| !name.is_empty());
+    names
 }
 
 /// The nodes that the wanted values need, each after those that it reads; files do not always keep that order.
@@ -280,7 +280,7 @@ fn needed(nodes: &[NodeProto], wanted: &[&str]) -> Result<Vec<usize>> {
             }
             state[k] = 1;
             stack.push((k, true));
-            let makers = operands(&nodes[k]).filter_map(|name| maker.get(name).copied());
+            let makers = operands(&nodes[k]).into_iter().filter_map(|name| maker.get(name).copied());
             // The first operand is made first.
             let first = stack.len();
             stack.extend(makers.filter(|&m| state[m] != 2).map(|m| (m, false)));

@@ -261,13 +261,13 @@ fn gather_nd(call: &mut Call<'_>, shape: &[usize]) -> Result<Movement> {
     ensure!(fits, Shape, "indices of shape {wanted:?} for a tensor {shape:?} with {batch} batch axes");
     let tail = &shape[batch + depth..];
     let result: Vec<usize> = outer.iter().chain(tail).copied().collect();
-    // Every row of indices takes its time, be there anything to pick or not.
-    let rows = check_size(outer)?;
     let size = check_size(&result)?;
     let list = indices.to_ints()?;
-    call.lowering.spend(rows.saturating_add(size))?;
+    call.lowering.spend(size)?;
     let inner: usize = tail.iter().product();
     let mut picked = Vec::with_capacity(size);
+    // There may be any number of rows where none picks anything.
+    let rows = if size > 0 { outer.iter().product() } else { 0 };
     for k in 0..rows {
         let mut at = coordinates(k, outer)[..batch].to_vec();
         for (i, index) in list[k * depth..(k + 1) * depth].iter().enumerate() {
