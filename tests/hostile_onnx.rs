@@ -209,6 +209,14 @@ fn axes_without_entries_are_no_place_to_take_from() {
     refused(&[none, normal], &[list("zero", &[0]), list("one", &[1]), ones], ErrorKind::InvalidParameter, "groups");
 }
 
+#[test]
+fn pads_have_bounds() {
+    for pad in [i64::MIN, i64::MAX, 1 << 31, -1 << 31] {
+        let pads = list("pads", &[0, 0, 0, pad, 0, 0, 0, 0]);
+        refused(&[node("Pad", &["x", "pads"], &["y"], &[])], &[pads], ErrorKind::TooLarge, "pads");
+    }
+}
+
 /// Few bytes that would take minutes or gigabytes.
 #[test]
 fn a_small_file_does_not_take_for_ever() {

@@ -320,7 +320,11 @@ fn pad(call: &mut Call<'_>, value: &Value) -> Result<Value> {
         }
         let len = value.shape()[a] as i64;
         let bound = 1 << 31;
-        ensure!(before.abs() < bound && after.abs() < bound, TooLarge, "pads {before} and {after} of axis {a}");
+        ensure!(
+            before.unsigned_abs() < bound && after.unsigned_abs() < bound,
+            TooLarge,
+            "pads {before} and {after} of axis {a}"
+        );
         let end = len + after;
         ensure!(-before < end, Empty, "pads {before} and {after} leave nothing of axis {a}, which has {len}");
         check_size(&[(end + before) as usize])?;
