@@ -201,9 +201,9 @@ impl<'a> Importer<'a> {
         let formal = function.input.iter().zip(inputs);
         let mut scope: Scope = formal.filter_map(|(name, value)| Some((name.clone(), value?))).collect();
         let mut arguments: Arguments<'_> = function.attribute_proto.iter().map(|a| (&*a.name, a)).collect();
-        // In a function, an attribute may stand for one of another name.
-        let given = node.proto.attribute.iter().filter_map(|a| Some((&*a.name, node.attribute(&a.name)?)));
-        arguments.extend(given);
+        // Of two with one name the first counts, as everywhere.
+        let given = node.proto.attribute.iter().rev();
+        arguments.extend(given.filter_map(|a| Some((&*a.name, node.value_of(a)?))));
         let opset = if function.opset_import.is_empty() { node.opset } else { opset_of(&function.opset_import)? };
         let wanted: Vec<&str> = function.output.iter().map(|o| &**o).collect();
         self.run(&function.node, &wanted, opset, &mut scope, &arguments, depth + 1)?;
@@ -221,7 +221,9 @@ impl<'a> Importer<'a> {
         );
         let name = if is_true(condition) { "then_branch" } else { "else_branch" };
         let Some(graph) = node.graph(name) else { bail!(Format, "the branch {name:?} is missing") };
-        let mut inner = scope.clone();
+        // What the branches do not read is not copied: there may be many of them.
+        let read = operands(node.proto).into_iter();
+        let mut inner: Scope = read.filter_map(|name| Some((name.to_owned(), scope.get(name)?.clone()))).collect();
         inner.extend(self.constants(graph)?);
         let wanted: Vec<&str> = graph.output.iter().map(|o| &*o.name).collect();
         self.run(&graph.node, &wanted, node.opset, &mut inner, node.arguments, depth + 1)?;
@@ -239,17 +241,13 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Every name that a node reads, those of its branches and of what is nested in them too.
+/// Every name that a node reads, those of its branches too.
 fn operands(node: &NodeProto) -> Vec<&str> {
-    fn collect<'a>(node: &'a NodeProto, names: &mut Vec<&'a str>) {
-        names.extend(node.input.iter().map(|name| &**name));
-        for graph in node.attribute.iter().filter_map(|a| a.g.as_ref()) {
-            names.extend(graph.output.iter().map(|o| &*o.name));
-            graph.node.iter().for_each(|inner| collect(inner, names));
-        }
+    let mut names: Vec<&str> = node.input.iter().map(|name| &**name).collect();
+    for graph in node.attribute.iter().filter_map(|a| a.g.as_ref()) {
+        names.extend(graph.node.iter().flat_map(operands));
+        names.extend(graph.output.iter().map(|output| &*output.name));
     }
-    let mut names = Vec::new();
-    collect(node, &mut names);
     names.retain(|name| !name.is_empty());
     names
 }

@@ -66,20 +66,18 @@ impl Lowering {
     }
 
     fn fresh(&mut self) -> String {
-        let count = self.named.entry(self.name.clone()).or_insert(0);
-        *count += 1;
-        match *count {
-            1 => self.name.clone(),
-            k => {
-                // A tensor of the model may have this very name.
-                let name = format!("{}#{k}", self.name);
-                if self.named.contains_key(&name) {
-                    return self.fresh();
-                }
-                self.named.insert(name.clone(), 1);
-                name
-            }
+        let mut count = self.named.get(&self.name).map_or(1, |count| count + 1);
+        let mut name = if count == 1 { self.name.clone() } else { format!("{}#{count}", self.name) };
+        // A tensor of the model may have this very name.
+        while count > 1 && self.named.contains_key(&name) {
+            count += 1;
+            name = format!("{}#{count}", self.name);
         }
+        self.named.insert(self.name.clone(), count);
+        if count > 1 {
+            self.named.insert(name.clone(), 1);
+        }
+        name
     }
 
     /// A variable of all units of a layer just made.
@@ -459,8 +457,9 @@ impl Lowering {
         let last = value.shape()[axis];
         let mut one = value.shape().to_vec();
         one[axis] = 1;
-        let constant = Tensor::floats(&[], vec![otherwise]).moved(&Movement::Expand(one))?;
-        let joined = self.joined(&[value.clone(), Value::Constant(constant)], axis)?;
+        let constant = Value::Constant(Tensor::floats(&[], vec![otherwise]));
+        let constant = self.moved(&constant, &Movement::Expand(one))?;
+        let joined = self.joined(&[value.clone(), constant], axis)?;
         let places = places.iter().map(|p| p.unwrap_or(last)).collect();
         self.moved(&joined, &Movement::Select(axis, places))
     }

@@ -36,8 +36,12 @@ impl<'a> Node<'a> {
 
     /// An attribute, that of the call where the node refers to one.
     pub(super) fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
-        let found = self.proto.attribute.iter().find(|a| a.name == name)?;
-        if found.ref_attr_name.is_empty() { Some(found) } else { self.arguments.get(&*found.ref_attr_name).copied() }
+        self.value_of(self.proto.attribute.iter().find(|a| a.name == name)?)
+    }
+
+    /// One of its attributes, or that of the call to which it refers.
+    pub(super) fn value_of(&self, own: &'a AttributeProto) -> Option<&'a AttributeProto> {
+        if own.ref_attr_name.is_empty() { Some(own) } else { self.arguments.get(&*own.ref_attr_name).copied() }
     }
 
     pub(super) fn int(&self, name: &str) -> Option<i64> {

@@ -50,6 +50,12 @@ pub(super) mod data_type {
     }
 }
 
+/// Most axes of one tensor.
+pub(super) const MAX_AXES: usize = 64;
+
+/// Most axes, lengths or steps in one list.
+const MAX_LIST: usize = 1 << 12;
+
 /// Most numbers of one tensor.
 pub(super) const MAX_NUMBERS: usize = 1 << 28;
 
@@ -95,6 +101,15 @@ impl Tensor {
             Tensor::Bool(a) => Ok(a.iter().map(|&v| v.into()).collect()),
             Tensor::Float(_) => bail!(Unsupported, "integers are needed where the model has real numbers"),
         }
+    }
+
+    /// As [`to_ints`](Self::to_ints): axes, lengths or steps, few enough to be named in an error.
+    ///
+    /// # Errors
+    /// As [`to_ints`](Self::to_ints), and [`TooLarge`](ErrorKind::TooLarge).
+    pub(super) fn to_list(&self) -> Result<Vec<i64>> {
+        ensure!(self.len() <= MAX_LIST, TooLarge, "a list of {} integers; {MAX_LIST} is the limit", self.len());
+        self.to_ints()
     }
 
     /// Truth values: everything but zero is true.
@@ -170,10 +185,10 @@ pub(super) fn check_size(shape: &[usize]) -> Result<usize> {
     let numbers = shape.iter().try_fold(1usize, |p, &s| p.checked_mul(s)).filter(|&n| n <= MAX_NUMBERS);
     // An axis of length zero must not hide the others: strides are computed from them.
     let others = shape.iter().filter(|&&s| s > 0).try_fold(1usize, |p, &s| p.checked_mul(s));
-    let fits = others.is_some_and(|n| n <= MAX_NUMBERS) && shape.len() <= 64;
+    let fits = others.is_some_and(|n| n <= MAX_NUMBERS) && shape.len() <= MAX_AXES;
     match numbers {
         Some(numbers) if fits => Ok(numbers),
-        _ => bail!(TooLarge, "a tensor of shape {shape:?} has more than {MAX_NUMBERS} numbers or 64 axes"),
+        _ => bail!(TooLarge, "a tensor of shape {shape:?} has more than {MAX_NUMBERS} numbers or {MAX_AXES} axes"),
     }
 }
 

@@ -30,6 +30,9 @@ pub(super) fn folded(call: &mut Call<'_>) -> Result<Option<Tensor>> {
 
 fn computed(call: &mut Call<'_>, operands: &[Tensor]) -> Result<Option<Tensor>> {
     let operator = call.node.operator();
+    if operator == "Identity" {
+        return Ok(operands.first().cloned());
+    }
     let operand = |k: usize| match operands.get(k) {
         Some(tensor) => Ok(tensor),
         None => bail!(Format, "operand {k} is missing"),
@@ -40,8 +43,14 @@ fn computed(call: &mut Call<'_>, operands: &[Tensor]) -> Result<Option<Tensor>> 
             constant_of_shape(call, &shape)?
         }
         "Range" => range(call, operands)?,
-        "Cast" => cast(operand(0)?, call.node.int("to").unwrap_or(1))?,
-        "Not" => Tensor::Bool(operand(0)?.to_bools().mapv(|v| !v).into_shared()),
+        "Cast" => {
+            call.lowering.spend(operand(0)?.len())?;
+            cast(operand(0)?, call.node.int("to").unwrap_or(1))?
+        }
+        "Not" => {
+            call.lowering.spend(operand(0)?.len())?;
+            Tensor::Bool(operand(0)?.to_bools().mapv(|v| !v).into_shared())
+        }
         "Where" => {
             let condition = operand(0)?.to_bools();
             let [a, b] = [operand(1)?, operand(2)?];
@@ -69,24 +78,10 @@ fn computed(call: &mut Call<'_>, operands: &[Tensor]) -> Result<Option<Tensor>> 
             result
         }
         "ReduceSum" | "ReduceProd" | "ReduceMax" | "ReduceMin" | "ReduceMean" => reduced(call, operand(0)?)?,
-        "Neg" | "Abs" | "Sign" | "Floor" | "Ceil" | "Round" | "Identity" => match (operator, operand(0)?) {
-            ("Identity", tensor) => tensor.clone(),
-            ("Neg", Tensor::Int(a)) => Tensor::Int(a.mapv(i64::wrapping_neg).into_shared()),
-            ("Abs", Tensor::Int(a)) => Tensor::Int(a.mapv(i64::wrapping_abs).into_shared()),
-            ("Sign", Tensor::Int(a)) => Tensor::Int(a.mapv(i64::signum).into_shared()),
-            (_, tensor @ Tensor::Int(_)) => tensor.clone(),
-            (_, tensor) => {
-                let f: fn(f64) -> f64 = match operator {
-                    "Neg" => |v| -v,
-                    "Abs" => f64::abs,
-                    "Sign" => |v| if v == 0.0 { 0.0 } else { v.signum() },
-                    "Floor" => f64::floor,
-                    "Ceil" => f64::ceil,
-                    _ => f64::round_ties_even,
-                };
-                Tensor::Float(tensor.to_floats().mapv(f).into_shared())
-            }
-        },
+        "Neg" | "Abs" | "Sign" | "Floor" | "Ceil" | "Round" => {
+            call.lowering.spend(operand(0)?.len())?;
+            rounded(operator, operand(0)?)
+        }
         _ => match function(&call.node)? {
             Some(function) => {
                 function.validate()?;
@@ -97,6 +92,27 @@ fn computed(call: &mut Call<'_>, operands: &[Tensor]) -> Result<Option<Tensor>> 
             None => return Ok(None),
         },
     }))
+}
+
+/// The operators that keep integers integers.
+fn rounded(operator: &str, tensor: &Tensor) -> Tensor {
+    match (operator, tensor) {
+        ("Neg", Tensor::Int(a)) => Tensor::Int(a.mapv(i64::wrapping_neg).into_shared()),
+        ("Abs", Tensor::Int(a)) => Tensor::Int(a.mapv(i64::wrapping_abs).into_shared()),
+        ("Sign", Tensor::Int(a)) => Tensor::Int(a.mapv(i64::signum).into_shared()),
+        (_, Tensor::Int(_)) => tensor.clone(),
+        _ => {
+            let f: fn(f64) -> f64 = match operator {
+                "Neg" => |v| -v,
+                "Abs" => f64::abs,
+                "Sign" => |v| if v == 0.0 { 0.0 } else { v.signum() },
+                "Floor" => f64::floor,
+                "Ceil" => f64::ceil,
+                _ => f64::round_ties_even,
+            };
+            Tensor::Float(tensor.to_floats().mapv(f).into_shared())
+        }
+    }
 }
 
 /// What can be made of tensors without entries: shapes of scalars, lists of nothing.
@@ -112,9 +128,11 @@ fn empty(call: &mut Call<'_>, operands: &[Tensor]) -> Result<Option<Tensor>> {
     }
 }
 
-fn constant(call: &Call<'_>) -> Result<Tensor> {
+fn constant(call: &mut Call<'_>) -> Result<Tensor> {
     let node = &call.node;
     if let Some(tensor) = node.tensor("value")? {
+        // A function may be called often.
+        call.lowering.spend(tensor.len())?;
         return Ok(tensor);
     }
     if let Some(v) = node.float("value_float") {
@@ -146,7 +164,7 @@ fn shape(call: &Call<'_>) -> Result<Tensor> {
 
 /// A list of lengths.
 pub(super) fn sizes(tensor: &Tensor) -> Result<Vec<usize>> {
-    let ints = tensor.to_ints()?;
+    let ints = tensor.to_list()?;
     let sizes: Option<Vec<usize>> = ints.iter().map(|&i| usize::try_from(i).ok()).collect();
     match sizes {
         Some(sizes) => Ok(sizes),
@@ -268,7 +286,8 @@ fn compare<T: PartialOrd>(operator: &str) -> fn(T, T) -> bool {
     }
 }
 
-fn reduced(call: &Call<'_>, tensor: &Tensor) -> Result<Tensor> {
+fn reduced(call: &mut Call<'_>, tensor: &Tensor) -> Result<Tensor> {
+    call.lowering.spend(tensor.len())?;
     let rank = tensor.shape().len();
     let list = call.integers(1, "axes")?.unwrap_or_default();
     let list = match (list.is_empty(), call.node.flag("noop_with_empty_axes")) {

@@ -123,7 +123,7 @@ impl Call<'_> {
     /// A list of integers in operand `k`, where newer operator sets have it, or in an attribute.
     fn integers(&self, k: usize, attribute: &str) -> Result<Option<Vec<i64>>> {
         match self.optional_constant(k, attribute)? {
-            Some(tensor) => Ok(Some(tensor.to_ints()?)),
+            Some(tensor) => Ok(Some(tensor.to_list()?)),
             None => Ok(self.node.ints(attribute).map(<[i64]>::to_vec)),
         }
     }

@@ -79,7 +79,11 @@ pub(super) fn group(call: &mut Call<'_>) -> Result<Variable> {
     ensure!(x.shape.len() > 1, Shape, "a tensor of shape {:?} has no axis of channels", x.shape);
     let groups = usize::try_from(call.node.int("num_groups").unwrap_or(1)).unwrap_or(0);
     let channels = x.shape[1];
-    ensure!(groups > 0 && channels % groups == 0, InvalidParameter, "{groups} groups of {channels} channels");
+    ensure!(
+        (1..=channels).contains(&groups) && channels % groups == 0,
+        InvalidParameter,
+        "{groups} groups of {channels} channels"
+    );
     let grouped: Vec<usize> = [x.shape[0], groups, x.len() / (x.shape[0] * groups).max(1)].to_vec();
     let split = call.lowering.reshaped(&x, &grouped)?;
     let normal = standardized(call, &split, &[2], true)?;

@@ -67,6 +67,7 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Value> {
     let rounding = rounding.unwrap_or(if old { "floor" } else { "round_prefer_floor" }).to_owned();
     for (i, &axis) in over.iter().enumerate() {
         let from = value.shape()[axis];
+        ensure!(from > 0, Empty, "there is nothing on axis {axis}");
         let (to, scale) = match (&wanted, &scales) {
             (Some(sizes), _) if sizes.len() == over.len() => (sizes[i], sizes[i] as f64 / from as f64),
             (None, Some(scales)) if scales.len() == over.len() => {

@@ -4,7 +4,7 @@ use super::constants::{is_true, sizes};
 use super::{Call, Outputs};
 use crate::error::{Result, bail, ensure};
 use crate::files::onnx::movement::{Movement, axes, axis, broadcast_shape};
-use crate::files::onnx::tensor::{check_size, data_type};
+use crate::files::onnx::tensor::{MAX_AXES, check_size, data_type};
 use crate::files::onnx::value::Value;
 
 /// The operators of this file.
@@ -71,6 +71,7 @@ pub(super) fn lower(call: &mut Call<'_>) -> Outputs {
         "Unsqueeze" => {
             let Some(list) = call.integers(1, "axes")? else { bail!(Format, "the axes are missing") };
             let total = rank + list.len();
+            ensure!(total <= MAX_AXES, TooLarge, "a tensor of {total} axes; {MAX_AXES} is the limit");
             let list = axes(&list, total)?;
             let mut rest = shape.iter();
             let length = |a| if list.contains(&a) { 1 } else { rest.next().copied().unwrap_or(1) };
@@ -112,7 +113,7 @@ fn concat(call: &mut Call<'_>) -> Outputs {
 
 fn reshape(call: &Call<'_>, shape: &[usize]) -> Result<Vec<usize>> {
     let wanted = match call.optional_constant(1, "the shape")? {
-        Some(tensor) => tensor.to_ints()?,
+        Some(tensor) => tensor.to_list()?,
         None => call.node.ints("shape").unwrap_or_default().to_vec(),
     };
     let keeps_zero = call.node.flag("allowzero");
@@ -260,11 +261,14 @@ fn gather_nd(call: &mut Call<'_>, shape: &[usize]) -> Result<Movement> {
     ensure!(fits, Shape, "indices of shape {wanted:?} for a tensor {shape:?} with {batch} batch axes");
     let tail = &shape[batch + depth..];
     let result: Vec<usize> = outer.iter().chain(tail).copied().collect();
-    check_size(&result)?;
+    let size = check_size(&result)?;
     let list = indices.to_ints()?;
+    call.lowering.spend(size)?;
     let inner: usize = tail.iter().product();
-    let mut picked = Vec::new();
-    for k in 0..outer.iter().product::<usize>() {
+    let mut picked = Vec::with_capacity(size);
+    // There may be any number of rows where none picks anything.
+    let rows = if size > 0 { outer.iter().product() } else { 0 };
+    for k in 0..rows {
         let mut at = coordinates(k, outer)[..batch].to_vec();
         for (i, index) in list[k * depth..(k + 1) * depth].iter().enumerate() {
             at.extend(places(&[*index], shape[batch + i])?);
@@ -272,7 +276,6 @@ fn gather_nd(call: &mut Call<'_>, shape: &[usize]) -> Result<Movement> {
         let first = at.iter().zip(shape).fold(0, |sum, (&i, &len)| sum * len + i) * inner;
         picked.extend(first..first + inner);
     }
-    call.lowering.spend(picked.len())?;
     Ok(Movement::Pick(picked, result))
 }
 
@@ -322,7 +325,8 @@ fn pad(call: &mut Call<'_>, value: &Value) -> Result<Value> {
         // Negative pads cut first; the other modes repeat what is left.
         let (first, last) = ((-before).max(0), end.min(len) - 1);
         let kept = last - first + 1;
-        ensure!(kept > 0, Empty, "pads {before} and {after} leave nothing of axis {a}, which has {len}");
+        let left = end + before > 0 && (kept > 0 || mode == "constant");
+        ensure!(left, Empty, "pads {before} and {after} leave nothing of axis {a}, which has {len}");
         check_size(&[(end + before) as usize])?;
         let source = |p: i64| {
             if (first..=last).contains(&p) {
