@@ -18,6 +18,7 @@ are computed with NumPy as noted at the model (`reference=`).
 Run: python data/onnx/make_models.py
 Needs: numpy, onnx
 """
+import itertools
 import math
 import os
 import zlib
@@ -237,6 +238,32 @@ def arithmetic():
     op("Where_vc", "Where", np.array([True, False, True]), V(2, 3), C(2, 1))
     op("Where_cv", "Where", np.array([True, False, True]), np.array(-5.0), V(2, 3))
     op("Where_grows", "Where", np.array([[True], [False]]), V(3), np.array(0.0))
+    for operator in "Greater Less GreaterOrEqual LessOrEqual Equal".split():
+        graph_model(f"{operator}_where", [N(operator, "x z", "c"), N("Where", "c x z", "y")],
+                    {"x": V(2, 3), "z": V(3)}, ["y"], opset=19)
+        graph_model(f"{operator}_constant", [N(operator, "c x", "b"), N("Cast", "b", "f", to=DOUBLE),
+                                             N("Mul", "f x", "p"), N("Sin", "p", "y")],
+                    {"x": V(2, 4)}, ["y"], {"c": C(4)}, opset=19)
+    for operator in "And Or Xor".split():
+        graph_model(f"{operator}_of_comparisons", [
+            N("Greater", "x z", "a"), N("Less", "x c", "b"), N(operator, "a b", "d"), N("Not", "d", "e"),
+            N("Where", "e x z", "y")], {"x": V(3, 4), "z": V(4)}, ["y"], {"c": np.array(0.2)})
+        graph_model(f"{operator}_with_constant", [
+            N("Greater", "x z", "a"), N(operator, "b a", "d"), N("Where", "d x low", "y")],
+            {"x": V(3, 4), "z": V(4)}, ["y"], {"b": np.array([True, False, True, False]), "low": np.array(-5.0)})
+    op("Sign", "Sign", V(5))
+    graph_model("Sign_by_absolute", [N("Sign", "x", "s"), N("Abs", "x", "a"), N("Sqrt", "a", "r"), N("Mul", "s r", "y")],
+                {"x": V(5)}, ["y"])
+    graph_model("Piecewise", [N("Greater", "x t", "c"), N("Mul", "x x", "q"), N("Tanh", "x", "h"),
+                              N("Where", "c q h", "y")], {"x": V(2, 5)}, ["y"], {"t": np.array(0.1)})
+    infinite = np.triu(np.full((3, 3), -np.inf), 1)
+    graph_model("Infinite_mask_added", [N("Add", "x m", "z"), N("Softmax", "z", "p"), N("MatMul", "p x", "y")],
+                {"x": V(3, 3)}, ["y"], {"m": infinite})
+    graph_model("Infinite_mask_chosen", [N("Where", "m x low", "z"), N("Softmax", "z", "p"), N("MatMul", "p x", "y")],
+                {"x": V(3, 3)}, ["y"], {"m": infinite == 0.0, "low": np.array(-np.inf)})
+    graph_model("Safe_softmax", [N("Add", "x m", "z"), N("Softmax", "z", "p"), N("IsNaN", "p", "b"),
+                                 N("Where", "b zero p", "y")],
+                {"x": V(3, 3)}, ["y"], {"m": infinite, "zero": np.array(0.0)})
     # One tensor as both operands.
     for operator in "Add Sub Mul Div Max".split():
         graph_model(f"{operator}_with_itself", [N(operator, "x x", "y")], {"x": V(3, low=0.2)}, ["y"])
@@ -298,6 +325,18 @@ def products():
                         ("ba", (2, 3))]:
         key = equation.replace("->", "_to_")
         op(f"Einsum_{key}", "Einsum", V(*a), equation=equation)
+    op("Einsum_ellipsis_vv", "Einsum", V(2, 2, 3), V(3, 2), equation="...ij,jk->...ik")
+    op("Einsum_ellipsis_vc", "Einsum", V(2, 2, 3), C(3, 2), equation="...ij,jk->...ik")
+    op("Einsum_ellipsis_both", "Einsum", V(2, 1, 2, 3), V(1, 3, 3, 2), equation="...ij,...jk->...ik")
+    op("Einsum_ellipsis_implicit", "Einsum", V(2, 2, 3), V(3, 2), equation="...ij,jk")
+    op("Einsum_ellipsis_between", "Einsum", V(2, 4, 2, 3), C(3, 2), equation="b...d,dk->kb...")
+    op("Einsum_ellipsis_alone", "Einsum", V(2, 3), V(2, 3), equation="...,...->...")
+    op("Einsum_diagonal", "Einsum", V(3, 3), equation="ii->i")
+    op("Einsum_trace", "Einsum", V(3, 3), equation="ii")
+    op("Einsum_inner_diagonal", "Einsum", V(2, 3, 2, 3), C(4, 2), equation="aibi,kb->kai")
+    op("Einsum_outer_diagonal", "Einsum", V(3, 2, 3), V(3), equation="iji,i->j")
+    op("Einsum_three", "Einsum", V(2, 3), C(3, 2), V(2, 2), equation="ij,jk,kl->il")
+    op("Einsum_bilinear", "Einsum", V(2, 3), C(4, 3, 2), V(2, 2), equation="bi,oij,bj->bo")
     op("Einsum_blanks", "Einsum", V(2, 3), C(3, 4), equation=" i j , j k -> i k ")
     for exclusive in (0, 1):
         for reverse in (0, 1):
@@ -607,6 +646,26 @@ def shapes():
     op("GatherND_full", "GatherND", V(2, 3), np.array([[0, 1], [1, -1], [0, 1]]))
     op("GatherND_slices", "GatherND", V(2, 3, 2), np.array([[[1]], [[0]]]))
     op("GatherND_batch", "GatherND", V(2, 3, 2), np.array([[1], [-1]]), batch_dims=1)
+    for (key, data), (with_, updates) in itertools.product({"v": V, "c": C}.items(), repeat=2):
+        if key == with_ == "c":
+            continue
+        kind = key + with_
+        op(f"ScatterND_{kind}", "ScatterND", data(4, 2), np.array([[2], [0]]), updates(2, 2))
+        op(f"ScatterND_entries_{kind}", "ScatterND", data(2, 3), np.array([[1, 2], [0, -1]]), updates(2))
+        op(f"ScatterElements_{kind}", "ScatterElements", data(3, 3), np.array([[1, 0, 2], [0, 2, 1]]), updates(2, 3))
+        op(f"ScatterElements_axis_{kind}", "ScatterElements", data(2, 4), np.array([[-1, 1]]), updates(1, 2), axis=1)
+        for reduction in ("add", "max", "min"):
+            op(f"ScatterND_{reduction}_{kind}", "ScatterND", data(4, 2), np.array([[2], [0], [2], [2]]),
+               updates(4, 2), reduction=reduction)
+            op(f"ScatterElements_{reduction}_{kind}", "ScatterElements", data(3, 3),
+               np.array([[1, 0, 2], [1, 2, -1], [0, 0, 2]]), updates(3, 3), reduction=reduction)
+    op("Scatter_old", "Scatter", V(2, 4), np.array([[3, 1]]), V(1, 2), axis=1, opset=9,
+       reference=lambda a, c, b: np.array([[a[0, 0], c[0, 1], a[0, 2], c[0, 0]], a[1]]))
+    graph_model("Messages_of_a_graph", [
+        N("Gather", "x from", "s", axis=0), N("Gather", "x to", "t", axis=0), N("Concat", "s t", "p", axis=1),
+        N("Gemm", "p w b", "q"), N("Tanh", "q", "m"), N("ScatterND", "zero at m", "y", reduction="add")],
+        {"x": V(4, 2)}, ["y"], {"from": ints(0, 1, 2, 3, 0), "to": ints(1, 2, 3, 0, 2), "w": C(4, 3), "b": C(3),
+                                "zero": np.zeros((4, 3)), "at": np.array([[1], [2], [3], [0], [2]])})
     for mode in ("constant", "reflect", "edge", "wrap"):
         op(f"Pad_{mode}", "Pad", V(3, 4), ints(1, 2, 0, 3), opset=19, mode=mode)
         op(f"Pad_{mode}_axes", "Pad", V(2, 4, 3), ints(1, 2, 2, 0), None, ints(1, -1), opset=19, mode=mode)
@@ -1025,7 +1084,6 @@ def refusals():
     one("TopK", "TopK", "x k", {"x": (4,)}, {"k": ints(2)}, outputs="y i")
     one("ArgMax", "ArgMax", "x", {"x": (4,)})
     one("Floor", "Floor", "x", {"x": (4,)})
-    one("Greater", "Greater", "x c", {"x": (4,)}, {"c": C(4)})
     one("Cast_to_int", "Cast", "x", {"x": (4,)}, to=TensorProto.INT64)
     one("Custom_domain", "Fused", "x", {"x": (4,)}, domain="com.example", words=["com.example"])
     one("Custom_operator", "Frobnicate", "x", {"x": (4,)})
@@ -1034,13 +1092,16 @@ def refusals():
     one("Dropout_training", "Dropout", "x r t", {"x": (4,)}, {"r": np.array(0.5), "t": np.array(True)},
         words=["training"])
     one("Conv_variable_weight", "Conv", "x w", {"x": (1, 1, 4), "w": (1, 1, 2)}, words=["weight"])
+    one("Scatter_variable_indices", "ScatterElements", "c x c", {"x": (4,)}, {"c": C(4)}, words=["indices"])
+    one("Scatter_product", "ScatterElements", "x i x", {"x": (2,)}, {"i": ints(0, 1)}, reduction="mul", words=["mul"])
+    one("Scatter_outside", "ScatterND", "x i x", {"x": (2,)}, {"i": np.array([[0], [2]])}, words=["index 2"])
+    one("Einsum_unknown_name", "Einsum", "x", {"x": (2, 2)}, equation="ij->k", words=["ij->k"])
+    one("Einsum_rank", "Einsum", "x", {"x": (2, 2)}, equation="ijk->i", words=["ijk"])
     one("Gather_variable_indices", "Gather", "c x", {"x": (4,)}, {"c": C(4)}, words=["indices"])
     one("DequantizeLinear", "DequantizeLinear", "x s", {"x": (4,)}, {"s": np.array(0.5)}, words=["quantized"])
     one("QLinearMatMul", "QLinearMatMul", "x s z x s z s z", {"x": (2, 2)}, {"s": np.array(0.5), "z": np.array(0)},
         words=["quantized"])
     one("RandomNormalLike", "RandomNormalLike", "x", {"x": (4,)}, words=["random"])
-    one("Einsum_three", "Einsum", "x x x", {"x": (2, 2)}, equation="ij,jk,kl->il")
-    one("Einsum_ellipsis", "Einsum", "x x", {"x": (2, 2)}, equation="...ij,...jk->...ik", words=["ellipsis"])
     one("Resize_aspect", "Resize", "x - - s", {"x": (1, 1, 2, 2)}, {"s": ints(4, 6)}, axes=[2, 3],
         keep_aspect_ratio_policy="not_larger", words=["aspect"])
     one("Resize_antialias", "Resize", "x - s", {"x": (1, 1, 4)}, {"s": np.array([1, 1, 0.5], dtype=np.float32)},
@@ -1051,7 +1112,6 @@ def refusals():
     one("AveragePool_ceil_counted", "AveragePool", "x", {"x": (1, 1, 6)}, kernel_shape=[3], strides=[2], ceil_mode=1,
         count_include_pad=1, words=["ceil_mode"])
     one("Conv_4d", "Conv", "x w", {"x": (1, 1, 2, 2, 2, 2)}, {"w": C(1, 1, 1, 1, 1, 1)}, words=["axes"])
-    one("Einsum_diagonal", "Einsum", "x", {"x": (2, 2)}, equation="ii->i")
     one("Dropout_mask", "Dropout", "x", {"x": (4,)}, outputs="v y", words=["y"])
     one("Pad_extreme", "Pad", "x p", {"x": (4,)}, {"p": ints(-2**63, 0)}, words=["pads"])
     one("Pad_nothing_left", "Pad", "x p", {"x": (4,)}, {"p": ints(-3, -1)}, mode="edge", words=["nothing"])

@@ -4,7 +4,6 @@
 //! nodes and keeps a `value` for each name: a constant, or units of layers in any arrangement, which a `movement`
 //! changes. `ops` says what each operator is made of, in the words of `lowering`; `fold` merges layers.
 
-mod fold;
 mod graph;
 mod lowering;
 mod movement;

@@ -18,6 +18,12 @@ pub(super) fn folded(call: &mut Call<'_>) -> Result<Option<Tensor>> {
             let count: usize = call.value(0)?.shape().iter().product();
             return Ok(Some(Tensor::ints(&[], vec![count as i64])));
         }
+        // Values that are no finite numbers are errors.
+        "IsNaN" | "IsInf" if call.value(0)?.constant().is_none() => {
+            let shape = call.value(0)?.shape().to_vec();
+            call.lowering.spend(check_size(&shape)?)?;
+            return Tensor::Bool(array(&[], vec![false])).moved(&Movement::Expand(shape)).map(Some);
+        }
         _ => {}
     }
     let operands: Option<Vec<Tensor>> = call.inputs.iter().flatten().map(|v| v.constant().cloned()).collect();

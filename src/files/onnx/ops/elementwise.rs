@@ -111,7 +111,7 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
                 "LSTM" | "GRU" | "RNN" | "Loop" | "Scan" | "If" => {
                     "recurrence and control flow are not supported: unroll or trace the model when exporting it"
                 }
-                "Floor" | "Ceil" | "Round" | "Equal" | "ArgMax" | "ArgMin" | "TopK" | "Mod" | "Hardmax" | "NonZero"
+                "Floor" | "Ceil" | "Round" | "ArgMax" | "ArgMin" | "TopK" | "Mod" | "Hardmax" | "NonZero"
                 | "OneHot" => {
                     "its result jumps, so that it has no derivatives: leave it out of the exported model, or take it \
                      of constants only"

@@ -109,7 +109,7 @@ fn multiplied(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Variable>
 }
 
 /// The product of two tensors of one shape.
-fn terms_product(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Value> {
+pub(super) fn terms_product(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Value> {
     Ok(match (a, b) {
         (Value::Variable(x), Value::Constant(c)) | (Value::Constant(c), Value::Variable(x)) => {
             Value::Variable(lowering.affine(x, Some(&c.to_floats()), None, false)?)
@@ -121,123 +121,12 @@ fn terms_product(lowering: &mut Lowering, a: &Value, b: &Value) -> Result<Value>
     })
 }
 
-fn matrix(tensor: &Tensor, rows: usize, columns: usize) -> Result<Array2<f64>> {
+pub(super) fn matrix(tensor: &Tensor, rows: usize, columns: usize) -> Result<Array2<f64>> {
     let numbers = tensor.to_floats();
     match Array2::from_shape_vec((rows, columns), numbers.iter().copied().collect()) {
         Ok(matrix) => Ok(matrix),
         Err(_) => bail!(Shape, "a tensor of shape {:?} is not a matrix of {rows}×{columns}", numbers.shape()),
     }
-}
-
-/// Sums of products by the names of axes, as `"bij,bjk->bik"`.
-pub(super) fn einsum(call: &mut Call<'_>) -> Result<Variable> {
-    let Some(equation) = call.node.text("equation")? else { bail!(Format, "the equation is missing") };
-    let equation: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
-    if equation.contains('.') {
-        return call.refuse(format!("the ellipsis in {equation:?}: name every axis"));
-    }
-    let (terms, result) = match equation.split_once("->") {
-        Some((terms, result)) => (terms.to_owned(), result.to_owned()),
-        None => {
-            // Without an arrow: every name that stands once, in the order of the alphabet.
-            let once = |c: &char| equation.matches(*c).count() == 1;
-            let mut names: Vec<char> = equation.chars().filter(|c| *c != ',').filter(once).collect();
-            names.sort_unstable();
-            (equation.clone(), names.into_iter().collect())
-        }
-    };
-    let terms: Vec<Vec<char>> = terms.split(',').map(|t| t.chars().collect()).collect();
-    let result: Vec<char> = result.chars().collect();
-    ensure!(terms.len() == call.inputs.len(), Format, "{equation:?} has {} terms", terms.len());
-    // The length of each name; a name that stands twice in one term is a diagonal.
-    let mut names: Vec<(char, usize)> = Vec::new();
-    for (k, term) in terms.iter().enumerate() {
-        let shape = call.value(k)?.shape();
-        ensure!(shape.len() == term.len(), Shape, "the term {k} of {equation:?} for a tensor of shape {shape:?}");
-        for (i, (&name, &len)) in term.iter().zip(shape).enumerate() {
-            if term[..i].contains(&name) {
-                return call.refuse(format!("the diagonal of {name:?} in {equation:?}"));
-            }
-            match names.iter_mut().find(|(n, _)| *n == name) {
-                None => names.push((name, len)),
-                Some((_, known)) if *known == 1 => *known = len,
-                Some((_, known)) => {
-                    ensure!(*known == len || len == 1, Shape, "{name:?} of {equation:?} has {known} and {len} entries");
-                }
-            }
-        }
-    }
-    let length = |name: &char| names.iter().find(|(n, _)| n == name).map(|&(_, len)| len);
-    for (i, name) in result.iter().enumerate() {
-        let known = length(name).is_some() && !result[..i].contains(name);
-        ensure!(known, Format, "{name:?} in the result of {equation:?}");
-    }
-    let summed: Vec<char> = names.iter().map(|&(n, _)| n).filter(|n| !result.contains(n)).collect();
-
-    if let Some(product) = against_a_matrix(call, &terms, &result, &summed)? {
-        return Ok(product);
-    }
-    // The terms of every sum: the axes that are summed, then those of the result.
-    let order: Vec<char> = summed.iter().chain(&result).copied().collect();
-    let full: Vec<usize> = order.iter().filter_map(length).collect();
-    let mut spread = Vec::new();
-    for (k, term) in terms.iter().enumerate() {
-        let value = call.value(k)?.clone();
-        let present: Vec<usize> = order.iter().filter_map(|n| term.iter().position(|t| t == n)).collect();
-        let with_gaps =
-            order.iter().map(|n| term.iter().position(|t| t == n).map_or(1, |a| value.shape()[a])).collect();
-        let value = call.lowering.moved(&value, &Movement::Transpose(present))?;
-        let value = call.lowering.moved(&value, &Movement::Reshape(with_gaps))?;
-        spread.push(call.lowering.moved(&value, &Movement::Expand(full.clone()))?);
-    }
-    let Some((first, others)) = spread.split_first() else { return call.refuse("no operands") };
-    let mut product = first.clone();
-    for other in others {
-        product = terms_product(call.lowering, &product, other)?;
-    }
-    let product = call.lowering.variable(&product)?;
-    if summed.is_empty() {
-        return Ok(product);
-    }
-    let axes: Vec<usize> = (0..summed.len()).collect();
-    call.lowering.summed(&product, &axes, 1.0)
-}
-
-/// A variable against a constant, where every name is either summed or of one of the two: a matrix product.
-fn against_a_matrix(
-    call: &mut Call<'_>,
-    terms: &[Vec<char>],
-    result: &[char],
-    summed: &[char],
-) -> Result<Option<Variable>> {
-    let [_, _] = terms else { return Ok(None) };
-    let (x, w, x_names, w_names) = match (call.value(0)?, call.value(1)?) {
-        (Value::Variable(x), Value::Constant(w)) => (x.clone(), w.clone(), &terms[0], &terms[1]),
-        (Value::Constant(w), Value::Variable(x)) => (x.clone(), w.clone(), &terms[1], &terms[0]),
-        _ => return Ok(None),
-    };
-    let in_both = |n: &char| x_names.contains(n) && w_names.contains(n);
-    let at = |names: &[char], n: &char| names.iter().position(|t| t == n);
-    let separate = summed.iter().all(in_both)
-        && !result.iter().any(in_both)
-        && summed.iter().all(|n| {
-            let lengths = [at(x_names, n).map(|a| x.shape[a]), at(w_names, n).map(|a| w.shape()[a])];
-            lengths[0] == lengths[1]
-        });
-    if !separate {
-        return Ok(None);
-    }
-    let rows: Vec<char> = w_names.iter().filter(|n| !summed.contains(n)).copied().collect();
-    let order: Vec<usize> = rows.iter().chain(summed).filter_map(|n| at(w_names, n)).collect();
-    let w = w.moved(&Movement::Transpose(order))?;
-    let lengths = &w.shape()[..rows.len()].to_vec();
-    let count: usize = lengths.iter().product();
-    let w = matrix(&w, count, w.len() / count.max(1))?;
-    let axes: Vec<usize> = summed.iter().filter_map(|n| at(x_names, n)).collect();
-    let product = call.lowering.contracted(&x, &axes, w, lengths)?;
-    let made: Vec<char> = rows.iter().chain(x_names.iter().filter(|n| !summed.contains(n))).copied().collect();
-    let order: Vec<usize> = result.iter().filter_map(|n| at(&made, n)).collect();
-    Ok(Some(call.lowering.transposed(&product, &order)?))
 }
 
 /// Running sums along an axis: a triangular matrix.

@@ -37,6 +37,11 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
             let greater = above(lowering, &a, &b)?;
             opposite(lowering, &greater)
         }
+        "Equal" => {
+            let (greater, less) = (above(lowering, &a, &b)?, above(lowering, &b, &a)?);
+            let differs = lowering.sum(&[&greater, &less], &[1.0, 1.0])?;
+            opposite(lowering, &differs)
+        }
         "And" => lowering.product(&a, &b),
         operator => {
             // a + b − ab, and a + b − 2ab for one of the two only.

@@ -3,7 +3,9 @@
 mod arithmetic;
 mod constants;
 mod convolution;
+mod einsum;
 mod elementwise;
+mod index;
 mod linear;
 mod logic;
 mod normalize;
@@ -48,7 +50,7 @@ impl Call<'_> {
             "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Sum" | "Mean" | "Max" | "Min" | "Where" => {
                 one(arithmetic::lower(&mut self)?)
             }
-            "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "And" | "Or" | "Xor" | "Not" | "Sign" => {
+            "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "Equal" | "And" | "Or" | "Xor" | "Not" | "Sign" => {
                 one(logic::lower(&mut self)?)
             }
             "Conv" => one(convolution::conv(&mut self)?),
@@ -58,7 +60,7 @@ impl Call<'_> {
             "GlobalMaxPool" | "GlobalAveragePool" => one(pool::global(&mut self)?),
             "Gemm" => one(linear::gemm(&mut self)?),
             "MatMul" => one(linear::matmul(&mut self)?),
-            "Einsum" => one(linear::einsum(&mut self)?),
+            "Einsum" => one(einsum::lower(&mut self)?),
             "CumSum" => one(linear::cumulative_sum(&mut self)?),
             "BatchNormalization" => one(normalize::batch(&mut self)?),
             "InstanceNormalization" => one(normalize::instance(&mut self)?),
@@ -69,6 +71,8 @@ impl Call<'_> {
             "Softmax" | "LogSoftmax" => one(normalize::softmax(&mut self)?),
             operator if operator.starts_with("Reduce") => one(reduce::lower(&mut self)?),
             "Resize" | "Upsample" => Ok(vec![resize::lower(&mut self)?]),
+            "Gather" | "GatherElements" | "GatherND" => Ok(vec![index::gather(&mut self)?]),
+            "Scatter" | "ScatterElements" | "ScatterND" => Ok(vec![index::scatter(&mut self)?]),
             operator if shape::MOVES.contains(&operator) => shape::lower(&mut self),
             _ => one(elementwise::lower(&mut self)?),
         }

@@ -8,7 +8,7 @@ use crate::files::onnx::tensor::{MAX_AXES, check_size, data_type};
 use crate::files::onnx::value::Value;
 
 /// The operators of this file.
-pub(super) const MOVES: [&str; 21] = [
+pub(super) const MOVES: [&str; 18] = [
     "Identity",
     "Dropout",
     "Cast",
@@ -21,9 +21,6 @@ pub(super) const MOVES: [&str; 21] = [
     "Concat",
     "Split",
     "Slice",
-    "Gather",
-    "GatherElements",
-    "GatherND",
     "Pad",
     "Expand",
     "Tile",
@@ -83,9 +80,6 @@ pub(super) fn lower(call: &mut Call<'_>) -> Outputs {
         }
         "Slice" => return Ok(vec![slice(call, &value)?]),
         "Tile" => return Ok(vec![tile(call, &value)?]),
-        "Gather" => return Ok(vec![gather(call, &value)?]),
-        "GatherElements" => gather_elements(call, &shape)?,
-        "GatherND" => gather_nd(call, &shape)?,
         "DepthToSpace" | "SpaceToDepth" => return Ok(vec![blocks(call, &value)?]),
         other => return call.refuse(format!("{other}: the operator is not supported")),
     };
@@ -210,93 +204,6 @@ fn tile(call: &mut Call<'_>, value: &Value) -> Result<Value> {
         value = call.lowering.moved(&value, &Movement::Select(a, (0..total).map(|p| p % len).collect()))?;
     }
     Ok(value)
-}
-
-/// Places on an axis; negative ones count from the end.
-fn places(list: &[i64], length: usize) -> Result<Vec<usize>> {
-    let place = |&p: &i64| {
-        let from_front = if p < 0 { p.saturating_add(length as i64) } else { p };
-        match usize::try_from(from_front) {
-            Ok(place) if place < length => Ok(place),
-            _ => bail!(OutOfRange, "index {p} of an axis of length {length}"),
-        }
-    };
-    list.iter().map(place).collect()
-}
-
-fn gather(call: &mut Call<'_>, value: &Value) -> Result<Value> {
-    let shape = value.shape().to_vec();
-    let along = axis(call.node.int("axis").unwrap_or(0), shape.len())?;
-    let indices = call.constant(1, "the indices")?;
-    let list = places(&indices.to_ints()?, shape[along])?;
-    let inner = indices.shape().to_vec();
-    let moved = call.lowering.moved(value, &Movement::Select(along, list))?;
-    let result = shape[..along].iter().chain(&inner).chain(&shape[along + 1..]).copied().collect();
-    call.lowering.moved(&moved, &Movement::Reshape(result))
-}
-
-fn gather_elements(call: &mut Call<'_>, shape: &[usize]) -> Result<Movement> {
-    let along = axis(call.node.int("axis").unwrap_or(0), shape.len())?;
-    let indices = call.constant(1, "the indices")?;
-    let wanted = indices.shape().to_vec();
-    let fits = wanted.len() == shape.len() && (0..shape.len()).all(|a| a == along || wanted[a] <= shape[a]);
-    ensure!(fits, Shape, "indices of shape {wanted:?} for a tensor {shape:?}");
-    let list = places(&indices.to_ints()?, shape[along])?;
-    let places = list.iter().enumerate().map(|(k, &place)| {
-        let mut at = coordinates(k, &wanted);
-        at[along] = place;
-        flat(&at, shape)
-    });
-    Ok(Movement::Pick(places.collect(), wanted))
-}
-
-fn gather_nd(call: &mut Call<'_>, shape: &[usize]) -> Result<Movement> {
-    let batch = usize::try_from(call.node.int("batch_dims").unwrap_or(0)).unwrap_or(usize::MAX);
-    let indices = call.constant(1, "the indices")?;
-    let wanted = indices.shape().to_vec();
-    let Some((&depth, outer)) = wanted.split_last() else { bail!(Shape, "indices that are one number") };
-    let fits = batch <= outer.len()
-        && batch.checked_add(depth).is_some_and(|d| d <= shape.len())
-        && outer[..batch.min(outer.len())] == shape[..batch.min(shape.len())];
-    ensure!(fits, Shape, "indices of shape {wanted:?} for a tensor {shape:?} with {batch} batch axes");
-    let tail = &shape[batch + depth..];
-    let result: Vec<usize> = outer.iter().chain(tail).copied().collect();
-    let size = check_size(&result)?;
-    let list = indices.to_ints()?;
-    call.lowering.spend(size)?;
-    let inner: usize = tail.iter().product();
-    let mut picked = Vec::with_capacity(size);
-    // There may be any number of rows where none picks anything.
-    let rows = if size > 0 { outer.iter().product() } else { 0 };
-    for k in 0..rows {
-        let mut at = coordinates(k, outer)[..batch].to_vec();
-        for (i, index) in list[k * depth..(k + 1) * depth].iter().enumerate() {
-            at.extend(places(&[*index], shape[batch + i])?);
-        }
-        let first = at.iter().zip(shape).fold(0, |sum, (&i, &len)| sum * len + i) * inner;
-        picked.extend(first..first + inner);
-    }
-    Ok(Movement::Pick(picked, result))
-}
-
-/// The coordinates of entry `k` in C order.
-fn coordinates(k: usize, shape: &[usize]) -> Vec<usize> {
-    let mut rest = k;
-    let mut at: Vec<usize> = shape
-        .iter()
-        .rev()
-        .map(|&len| {
-            let i = rest % len.max(1);
-            rest /= len.max(1);
-            i
-        })
-        .collect();
-    at.reverse();
-    at
-}
-
-fn flat(at: &[usize], shape: &[usize]) -> usize {
-    at.iter().zip(shape).fold(0, |sum, (&i, &len)| sum * len + i)
 }
 
 fn pad(call: &mut Call<'_>, value: &Value) -> Result<Value> {
