@@ -819,6 +819,32 @@ def graphs():
         N("Where", "m x low", "z"), N("Softmax", "z", "y")],
         {"x": V(3, 3)}, ["y"], {"zero": np.array(0), "n": np.array(3), "one": np.array(1), "last": ints(1),
                                 "low": np.array(-1e30)})
+    def graph(nodes, inputs, outputs, kinds):
+        infos = [helper.make_tensor_value_info(k, kinds.get(k, DOUBLE), None) for k in inputs.split() + outputs.split()]
+        return helper.make_graph(nodes, "inner", infos[:len(inputs.split())], infos[len(inputs.split()):])
+    kinds = {"k": TensorProto.INT64, "go": TensorProto.BOOL, "on": TensorProto.BOOL}
+    steps = graph([N("Identity", "go", "on"), N("MatMul", "h w", "a"), N("Tanh", "a", "b"), N("Add", "h b", "next"),
+                   N("Gather", "f k", "c"), N("Mul", "next c", "seen")], "k go h", "on next seen", kinds)
+    graph_model("Loop_of_steps", [N("Loop", "n yes x", "y all", body=steps)], {"x": V(3)}, ["y", "all"],
+                {"n": np.array(4), "yes": np.array(True), "w": C(3, 3), "f": C(4)})
+    halves = graph([N("Less", "k two", "on"), N("Mul", "h h", "next")], "k go h", "on next", kinds)
+    graph_model("Loop_until", [N("Loop", "- yes x", "y", body=halves)], {"x": V(3)}, ["y"],
+                {"yes": np.array(True), "two": np.array(2)})
+    graph_model("Loop_of_no_pass", [N("Loop", "n yes x", "h", body=halves), N("Sin", "h", "y")], {"x": V(3)}, ["y"],
+                {"n": np.array(0), "yes": np.array(True), "two": np.array(2)})
+    graph_model("Weight_norm", [
+        N("ReduceL2", "v one", "n", keepdims=1), N("Div", "v n", "d"), N("Mul", "d g", "w"), N("MatMul", "x w", "y")],
+        {"x": V(2, 3)}, ["y"], {"v": C(3, 4), "g": C(3, 1), "one": ints(1)})
+    graph_model("Standardized_kernel", [
+        N("ReduceMean", "w axes", "m", keepdims=1), N("Sub", "w m", "c"), N("Conv", "x c", "y")],
+        {"x": V(1, 2, 5)}, ["y"], {"w": C(3, 2, 2), "axes": ints(1, 2)})
+    graph_model("Where_of_no_number", [N("Where", "c x n", "w"), N("Sin", "w", "y")], {"x": V(3)}, ["y"],
+                {"c": np.array(True), "n": np.array(np.nan)})
+    graph_model("NonZero_indices", [N("NonZero", "m", "i"), N("Transpose", "i", "t"), N("GatherND", "x t", "g"),
+                                    N("Exp", "g", "y")],
+                {"x": V(2, 3)}, ["y"], {"m": np.array([[True, False, True], [False, True, False]])})
+    graph_model("Cast_to_truth", [N("Relu", "x", "r"), N("Cast", "r", "b", to=TensorProto.BOOL), N("Where", "b z x", "y")],
+                {"x": V(5), "z": V(5)}, ["y"])
     graph_model("Constants", [
         N("Constant", "", "a", value=tensor(np.array([0.5, 1.0, 2.0]))), N("Constant", "", "b", value_float=0.25),
         N("Constant", "", "c", value_floats=[1.0, 0.5, 0.25]), N("Constant", "", "d", value_int=3),

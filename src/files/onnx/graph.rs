@@ -1,8 +1,8 @@
-//! The nodes of a model, one after the other; functions and branches that are known are followed.
+//! The nodes of a model, one after the other; functions, branches and loops are in `control`.
 
 use super::lowering::Lowering;
 use super::node::{Arguments, Node};
-use super::ops::{Call, is_true};
+use super::ops::Call;
 use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 use super::tensor::{Tensor, data_type};
 use super::value::Value;
@@ -15,21 +15,19 @@ use std::path::Path;
 /// The operator sets whose operators are known.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=24;
 
-/// Functions and branches may be nested this deep.
-const MAX_DEPTH: usize = 32;
-
 /// Nodes, those of functions counted at each call: a small file must not take for ever.
 const MAX_NODES: usize = 1 << 20;
 
 /// Names of a graph or of one call of a function.
-type Scope = HashMap<String, Value>;
+pub(super) type Scope = HashMap<String, Value>;
 
-struct Importer<'a> {
-    lowering: Lowering,
+pub(super) struct Importer<'a> {
+    pub(super) lowering: Lowering,
     /// By domain, name and overload.
     functions: HashMap<[&'a str; 3], &'a FunctionProto>,
     folder: Option<&'a Path>,
-    nodes: usize,
+    /// Nodes followed so far.
+    pub(super) nodes: usize,
 }
 
 /// The network of a model.
@@ -54,7 +52,7 @@ pub(super) fn network(model: &ModelProto, folder: Option<&Path>, options: &LoadO
 }
 
 /// The version of the standard operators.
-fn opset_of(imports: &[OperatorSetIdProto]) -> Result<i64> {
+pub(super) fn opset_of(imports: &[OperatorSetIdProto]) -> Result<i64> {
     let standard = imports.iter().find(|o| matches!(&*o.domain, "" | "ai.onnx"));
     let Some(opset) = standard.map(|o| o.version) else { bail!(Format, "the model names no operator set") };
     ensure!(
@@ -69,7 +67,7 @@ fn opset_of(imports: &[OperatorSetIdProto]) -> Result<i64> {
 
 impl<'a> Importer<'a> {
     /// The constants that stand beside the nodes.
-    fn constants(&mut self, graph: &GraphProto) -> Result<Scope> {
+    pub(super) fn constants(&mut self, graph: &GraphProto) -> Result<Scope> {
         let mut scope = Scope::new();
         for proto in &graph.initializer {
             let tensor = Tensor::read(proto, self.folder)?;
@@ -109,7 +107,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Makes the wanted values; nodes that they do not need are not looked at.
-    fn run(
+    pub(super) fn run(
         &mut self,
         nodes: &[NodeProto],
         wanted: &[&str],
@@ -118,7 +116,7 @@ impl<'a> Importer<'a> {
         arguments: &Arguments<'_>,
         depth: usize,
     ) -> Result<()> {
-        self.nodes = self.nodes.saturating_add(nodes.len());
+        self.nodes = self.nodes.saturating_add(nodes.len() + 1);
         ensure!(self.nodes <= MAX_NODES, TooLarge, "more than {MAX_NODES} nodes, those of functions at each call");
         let order = needed(nodes, wanted)?;
         // How often each value is read.
@@ -174,6 +172,9 @@ impl<'a> Importer<'a> {
         if proto.op_type == "If" && is_standard(&proto.domain) {
             return self.branch(&node, &inputs, scope, depth);
         }
+        if proto.op_type == "Loop" && is_standard(&proto.domain) {
+            return self.passes(&node, inputs, scope, depth);
+        }
         let known = is_standard(&proto.domain) || proto.domain == "com.microsoft" && proto.op_type == "Gelu";
         if !known {
             bail!(
@@ -187,66 +188,17 @@ impl<'a> Importer<'a> {
         let alone = proto.input.iter().map(|name| reads.get(&**name) == Some(&1)).collect();
         Call { node, lowering: &mut self.lowering, inputs, alone }.lower()
     }
-
-    /// A function of the model itself: its nodes, with names of their own.
-    fn call(
-        &mut self,
-        function: &'a FunctionProto,
-        node: &Node<'_>,
-        inputs: Vec<Option<Value>>,
-        depth: usize,
-    ) -> Result<Vec<Value>> {
-        ensure!(depth < MAX_DEPTH, Unsupported, "functions are nested more than {MAX_DEPTH} deep");
-        ensure!(inputs.len() <= function.input.len(), Format, "{} operands are too many", inputs.len());
-        let formal = function.input.iter().zip(inputs);
-        let mut scope: Scope = formal.filter_map(|(name, value)| Some((name.clone(), value?))).collect();
-        let mut arguments: Arguments<'_> = function.attribute_proto.iter().map(|a| (&*a.name, a)).collect();
-        // Of two with one name the first counts, as everywhere.
-        let given = node.proto.attribute.iter().rev();
-        arguments.extend(given.filter_map(|a| Some((&*a.name, node.value_of(a)?))));
-        let opset = if function.opset_import.is_empty() { node.opset } else { opset_of(&function.opset_import)? };
-        let wanted: Vec<&str> = function.output.iter().map(|o| &**o).collect();
-        self.run(&function.node, &wanted, opset, &mut scope, &arguments, depth + 1)?;
-        self.results(&wanted, scope)
-    }
-
-    /// One of two branches, by a condition that is known.
-    fn branch(&mut self, node: &Node<'_>, inputs: &[Option<Value>], scope: &Scope, depth: usize) -> Result<Vec<Value>> {
-        ensure!(depth < MAX_DEPTH, Unsupported, "branches are nested more than {MAX_DEPTH} deep");
-        let condition = inputs.first().and_then(Option::as_ref);
-        ensure!(
-            condition.is_some_and(|c| c.constant().is_some()),
-            Unsupported,
-            "the condition depends on the model's input: export the branch that is meant"
-        );
-        let name = if is_true(condition) { "then_branch" } else { "else_branch" };
-        let Some(graph) = node.graph(name) else { bail!(Format, "the branch {name:?} is missing") };
-        // What the branches do not read is not copied: there may be many of them.
-        let read = operands(node.proto).into_iter();
-        let mut inner: Scope = read.filter_map(|name| Some((name.to_owned(), scope.get(name)?.clone()))).collect();
-        inner.extend(self.constants(graph)?);
-        let wanted: Vec<&str> = graph.output.iter().map(|o| &*o.name).collect();
-        self.run(&graph.node, &wanted, node.opset, &mut inner, node.arguments, depth + 1)?;
-        self.results(&wanted, inner)
-    }
-
-    fn results(&self, wanted: &[&str], mut scope: Scope) -> Result<Vec<Value>> {
-        let result = |name: &&str| match scope.get(*name) {
-            Some(value) => Ok(value.clone()),
-            None => bail!(Dangling, "no node makes the output {name:?}"),
-        };
-        let results = wanted.iter().map(result).collect();
-        scope.clear();
-        results
-    }
 }
 
-/// Every name that a node reads, those of its branches too.
-fn operands(node: &NodeProto) -> Vec<&str> {
+/// Every name that a node reads, those of its branches too, but for what these make themselves.
+pub(super) fn operands(node: &NodeProto) -> Vec<&str> {
     let mut names: Vec<&str> = node.input.iter().map(|name| &**name).collect();
     for graph in node.attribute.iter().filter_map(|a| a.g.as_ref()) {
-        names.extend(graph.node.iter().flat_map(operands));
-        names.extend(graph.output.iter().map(|output| &*output.name));
+        let mut own: HashSet<&str> = graph.input.iter().map(|i| &*i.name).collect();
+        own.extend(graph.initializer.iter().map(|t| &*t.name));
+        own.extend(graph.node.iter().flat_map(|n| &n.output).map(|name| &**name));
+        let read = graph.node.iter().flat_map(operands).chain(graph.output.iter().map(|o| &*o.name));
+        names.extend(read.filter(|name| !own.contains(name)));
     }
     names.retain(|name| !name.is_empty());
     names

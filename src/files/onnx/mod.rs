@@ -1,9 +1,10 @@
 //! ONNX models; [`guide::onnx`](crate::guide::onnx) says what is read and why prost reads it.
 //!
 //! `proto` holds the messages, `tensor` constants, `node` one operator with its attributes. `graph` goes through the
-//! nodes and keeps a `value` for each name: a constant, or units of layers in any arrangement, which a `movement`
-//! changes. `ops` says what each operator is made of, in the words of `lowering`; `fold` merges layers.
+//! nodes, `control` into functions, branches and loops; for each name there is a `value`: a constant, or units of layers in
+//! any arrangement, which a `movement` changes. `ops` says what each operator is made of, in the words of `lowering`.
 
+mod control;
 mod graph;
 mod lowering;
 mod movement;

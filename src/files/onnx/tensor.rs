@@ -22,6 +22,7 @@ pub(super) enum Tensor {
 /// What a tensor of the file holds; the numbers are those of `TensorProto.DataType`.
 pub(super) mod data_type {
     pub const FLOAT: i32 = 1;
+    pub const BOOL: i32 = 9;
     pub const FLOAT16: i32 = 10;
     pub const DOUBLE: i32 = 11;
     pub const BFLOAT16: i32 = 16;
@@ -39,7 +40,7 @@ pub(super) mod data_type {
             5 => ("int16", 2),
             6 => ("int32", 4),
             7 => ("int64", 8),
-            9 => ("bool", 1),
+            BOOL => ("bool", 1),
             FLOAT16 => ("float16", 2),
             DOUBLE => ("double", 8),
             12 => ("uint32", 4),

@@ -7,7 +7,7 @@ mod moves;
 mod nonlinear;
 mod settle;
 
-use super::tensor::{Shared, array};
+use super::tensor::{Shared, Tensor, array};
 use super::value::{Units, Value, Variable};
 use crate::error::{Result, ensure};
 use crate::network::{LayerId, Network, NetworkBuilder};
@@ -59,6 +59,40 @@ impl Lowering {
         self.spent = self.spent.saturating_add(numbers);
         ensure!(self.spent <= BUDGET, TooLarge, "constants and movements of more than {BUDGET} numbers in all");
         Ok(())
+    }
+
+    /// A network for constants only; it counts against the same budget.
+    pub(super) fn apart(&self) -> Result<Lowering> {
+        let mut apart = Lowering { spent: self.spent, ..Lowering::default() };
+        // Every network reads something.
+        apart.input("", &[1])?;
+        apart.name.clone_from(&self.name);
+        Ok(apart)
+    }
+
+    /// The constants that a network [`apart`](Self::apart) makes.
+    pub(super) fn values_of(&mut self, mut apart: Lowering, values: Vec<Value>) -> Result<Vec<Value>> {
+        let mut layers = Vec::new();
+        for value in &values {
+            if let Value::Variable(variable) = value {
+                layers.push(apart.layer(variable)?);
+            }
+        }
+        self.spent = apart.spent;
+        if layers.is_empty() {
+            return Ok(values);
+        }
+        let numbers = apart.finish(&layers)?.value(Array1::zeros(1).view())?.to_vec();
+        let mut rest = &numbers[..];
+        let constant = |value: Value| match value {
+            Value::Constant(_) => value,
+            Value::Variable(variable) => {
+                let (own, others) = rest.split_at(variable.len());
+                rest = others;
+                Value::Constant(Tensor::floats(&variable.shape, own.to_vec()))
+            }
+        };
+        Ok(values.into_iter().map(constant).collect())
     }
 
     fn fresh(&mut self) -> String {

@@ -207,11 +207,17 @@ fn chosen(call: &mut Call<'_>, condition: &Tensor, a: &Value, b: &Value) -> Resu
     let spread = Movement::Expand(shape.clone());
     call.lowering.spend(check_size(&shape)?)?;
     let condition = condition.moved(&spread)?.to_bools();
-    let mut units = |value: &Value| {
-        let moved = call.lowering.moved(value, &spread)?;
+    let mut units = |value: &Value, wanted: bool| {
+        let mut moved = call.lowering.moved(value, &spread)?;
+        if let Value::Constant(tensor) = &mut moved {
+            // What is not chosen may be anything, NaN for example.
+            let numbers = tensor.to_floats();
+            let chosen = condition.iter().zip(&numbers).map(|(&c, &v)| if c == wanted { v } else { 0.0 });
+            *tensor = Tensor::floats(&shape, chosen.collect());
+        }
         call.lowering.numbers(&moved)
     };
-    let (a, b) = (units(a)?, units(b)?);
+    let (a, b) = (units(a, true)?, units(b, false)?);
     let chosen = condition.iter().zip(a.iter().zip(&b)).map(|(&c, (&a, &b))| if c { a } else { b }).collect();
     call.lowering.of_numbers(array(&shape, chosen))
 }

@@ -83,6 +83,7 @@ fn computed(call: &mut Call<'_>, operands: &[Tensor]) -> Result<Option<Tensor>> 
             }
             result
         }
+        "NonZero" => non_zero(call, operand(0)?)?,
         "ReduceSum" | "ReduceProd" | "ReduceMax" | "ReduceMin" | "ReduceMean" => reduced(call, operand(0)?)?,
         "Neg" | "Abs" | "Sign" | "Floor" | "Ceil" | "Round" => {
             call.lowering.spend(operand(0)?.len())?;
@@ -221,6 +222,19 @@ fn cast(tensor: &Tensor, to: i64) -> Result<Tensor> {
         },
         None => bail!(Unsupported, "numbers of type {to} (of TensorProto.DataType)"),
     }
+}
+
+/// The coordinates of all entries that are not zero, one column for each.
+fn non_zero(call: &mut Call<'_>, tensor: &Tensor) -> Result<Tensor> {
+    let (chosen, rank) = (tensor.to_bools(), tensor.shape().len());
+    let count = chosen.iter().filter(|&&v| v).count();
+    call.lowering.spend(chosen.len().max(check_size(&[rank, count])?))?;
+    let mut coordinates = vec![0; rank * count];
+    let found = chosen.indexed_iter().filter(|(_, v)| **v);
+    for (k, (at, _)) in found.enumerate() {
+        (0..rank).for_each(|a| coordinates[a * count + k] = at[a] as i64);
+    }
+    Ok(Tensor::ints(&[rank, count], coordinates))
 }
 
 fn choose<T: Copy>(condition: &Shared<bool>, a: &Shared<T>, b: &Shared<T>) -> Shared<T> {

@@ -108,8 +108,8 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
         }
         operator => {
             let why = match operator {
-                "LSTM" | "GRU" | "RNN" | "Loop" | "Scan" | "If" => {
-                    "recurrence and control flow are not supported: unroll or trace the model when exporting it"
+                "LSTM" | "GRU" | "RNN" | "Scan" => {
+                    "recurrence is not supported: unroll or trace the model when exporting it"
                 }
                 "Floor" | "Ceil" | "Round" | "ArgMax" | "ArgMin" | "TopK" | "Mod" | "Hardmax" | "NonZero"
                 | "OneHot" => {

@@ -12,12 +12,7 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
     let a = call.variable(0)?;
     match call.node.operator() {
         "Not" => return opposite(call.lowering, &a),
-        "Sign" => {
-            let below = call.lowering.scaled(&a, -1.0)?;
-            let above = call.lowering.activation(&a, Activation::Step)?;
-            let below = call.lowering.activation(&below, Activation::Step)?;
-            return call.lowering.sum(&[&above, &below], &[1.0, -1.0]);
-        }
+        "Sign" => return sides(call.lowering, &a, -1.0),
         _ => {}
     }
     let b = call.variable(1)?;
@@ -38,8 +33,8 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
             opposite(lowering, &greater)
         }
         "Equal" => {
-            let (greater, less) = (above(lowering, &a, &b)?, above(lowering, &b, &a)?);
-            let differs = lowering.sum(&[&greater, &less], &[1.0, 1.0])?;
+            let difference = lowering.sum(&[&a, &b], &[1.0, -1.0])?;
+            let differs = nonzero(lowering, &difference)?;
             opposite(lowering, &differs)
         }
         "And" => lowering.product(&a, &b),
@@ -49,6 +44,18 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
             lowering.sum(&[&a, &b, &both], &[1.0, 1.0, if operator == "Or" { -1.0 } else { -2.0 }])
         }
     }
+}
+
+/// Whether a number is not zero.
+pub(super) fn nonzero(lowering: &mut Lowering, a: &Variable) -> Result<Variable> {
+    sides(lowering, a, 1.0)
+}
+
+/// 1 above zero, another number below.
+fn sides(lowering: &mut Lowering, a: &Variable, below: f64) -> Result<Variable> {
+    let opposite = lowering.scaled(a, -1.0)?;
+    let [positive, negative] = [a, &opposite].map(|v| lowering.activation(v, Activation::Step));
+    lowering.sum(&[&positive?, &negative?], &[1.0, below])
 }
 
 /// `1 − c`.

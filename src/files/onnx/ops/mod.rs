@@ -45,6 +45,22 @@ impl Call<'_> {
         if let Some(value) = constants::folded(&mut self)? {
             return Ok(vec![Value::Constant(value)]);
         }
+        let constant = |value: &Option<Value>| value.as_ref().is_none_or(|v| v.constant().is_some());
+        if !self.inputs.is_empty() && self.inputs.iter().all(constant) {
+            return self.evaluated();
+        }
+        self.layers()
+    }
+
+    /// What the operator makes of constants: the values of a network of its own.
+    fn evaluated(self) -> Outputs {
+        let mut apart = self.lowering.apart()?;
+        let outputs = Call { lowering: &mut apart, ..self }.layers()?;
+        self.lowering.values_of(apart, outputs)
+    }
+
+    /// What the operator makes, as layers where operands are.
+    fn layers(mut self) -> Outputs {
         let one = |value: Variable| Ok(vec![Value::Variable(value)]);
         match self.node.operator() {
             "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Sum" | "Mean" | "Max" | "Min" | "Where" => {

@@ -1,6 +1,7 @@
 //! Operators that move entries, and those that leave them as they are.
 
 use super::constants::{is_true, sizes};
+use super::logic::nonzero;
 use super::{Call, Outputs};
 use crate::error::{Result, bail, ensure};
 use crate::files::onnx::movement::{Movement, axes, axis, broadcast_shape};
@@ -86,15 +87,19 @@ pub(super) fn lower(call: &mut Call<'_>) -> Outputs {
     Ok(vec![call.lowering.moved(&value, &movement)?])
 }
 
-/// Real numbers of any precision are computed with 64 bits.
-fn cast(call: &Call<'_>, value: Value) -> Outputs {
+/// Real numbers of any precision are computed with 64 bits; a truth value is whether a number is not zero.
+fn cast(call: &mut Call<'_>, value: Value) -> Outputs {
     let to = call.node.int("to").unwrap_or(data_type::FLOAT.into());
     let real = call.node.operator() == "CastLike" || data_type::REAL.iter().any(|&t| i64::from(t) == to);
-    call.refuse_unless(
-        real || value.constant().is_some(),
-        "a cast to integers jumps, so that it has no derivatives: leave it out of the exported model",
-    )?;
-    Ok(vec![value])
+    match &value {
+        Value::Variable(variable) if to == i64::from(data_type::BOOL) => {
+            Ok(vec![Value::Variable(nonzero(call.lowering, variable)?)])
+        }
+        Value::Variable(_) if !real => {
+            call.refuse("a cast to integers jumps, so that it has no derivatives: leave it out of the exported model")
+        }
+        _ => Ok(vec![value]),
+    }
 }
 
 fn concat(call: &mut Call<'_>) -> Outputs {
