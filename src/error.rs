@@ -113,6 +113,21 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// A few items for a message, and how many more there are.
+pub(crate) fn listed(items: impl IntoIterator<Item = impl Into<String>>) -> String {
+    const MOST: usize = 12;
+    let mut words: Vec<String> = items.into_iter().map(Into::into).collect();
+    if words.is_empty() {
+        return "none".into();
+    }
+    let more = words.len().saturating_sub(MOST);
+    if more > 0 {
+        words.truncate(MOST);
+        words.push(format!("and {more} more"));
+    }
+    words.join(", ")
+}
+
 /// Leaves the function with an [`Error`] of the kind and the formatted message.
 macro_rules! bail {
     ($kind:ident, $($message:tt)+) => {

@@ -298,6 +298,10 @@ fn refused_computations_end_with_status_1() {
     numpy::write(folder.path("x.npy"), points(1).into_dyn().view()).unwrap();
     let message = folder.fails("jacobian net --at x.npy --out no/such/folder.npz", 1);
     assert!(message.contains("in file \"no/such/folder.npz\""), "{message}");
+    // What only ONNX models have.
+    let folder = Folder::with_network("parts", &network(), &points(1).into_dyn());
+    assert!(folder.fails("plan net --select y", 1).contains("only of ONNX models"));
+    assert!(folder.fails("plan net --dim T=3", 1).contains("only ONNX models"));
     // A layer that is not finite somewhere is named.
     let log = Network::chain([1]).activation(Activation::Log).build().unwrap();
     let folder = Folder::with_network("log", &log, &array![-1.0].into_dyn());

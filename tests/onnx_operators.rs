@@ -126,3 +126,25 @@ fn refused_models() {
         }
     }
 }
+
+#[test]
+fn parts_of_a_model() {
+    let mut archive = archive("operators.npz");
+    let model = bytes(&mut archive, "Loop_of_steps.onnx");
+    let x = list(&mut archive, "Loop_of_steps.x");
+    let whole = Network::from_bytes(&model).unwrap().value(x.view()).unwrap();
+    let select = |names: &[&str]| {
+        let options = names.iter().fold(LoadOptions::new(), |options, name| options.select(*name));
+        Network::from_bytes_with(&model, &options)
+    };
+    let value = |names: &[&str]| select(names).unwrap().value(x.view()).unwrap();
+    assert_eq!(value(&["all"]), whole.slice(ndarray::s![3..]));
+    assert_eq!(value(&["all", "y", "all"]).len(), 12 + 3 + 12);
+    assert_eq!(value(&["x"]), x);
+    let error = select(&["y", "z"]).unwrap_err().to_string();
+    assert!(error.contains("\"z\"") && error.contains("y, all"), "{error}");
+    // What is behind the selected tensor is not looked at.
+    let refused = list(&mut self::archive("refused.npz"), "ArgMax.onnx").iter().map(|&v| v as u8).collect::<Vec<_>>();
+    assert!(Network::from_bytes(&refused).is_err());
+    assert!(Network::from_bytes_with(&refused, &LoadOptions::new().select("x")).is_ok());
+}

@@ -26,6 +26,7 @@ use std::path::Path;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {
     dims: BTreeMap<String, usize>,
+    outputs: Vec<String>,
     arch: Option<String>,
 }
 
@@ -38,6 +39,18 @@ impl LoadOptions {
     /// The length of a free (symbolic) dimension of an ONNX model's inputs.
     pub fn dim(mut self, name: impl Into<String>, size: usize) -> Self {
         self.dims.insert(name.into(), size);
+        self
+    }
+
+    /// A tensor of an ONNX model, in place of the model's own outputs; several are taken in the order of the calls.
+    ///
+    /// ```no_run
+    /// use colorjet::{LoadOptions, Network};
+    /// let net = Network::load_with("classifier.onnx", &LoadOptions::new().select("probabilities"))?;
+    /// # Ok::<(), colorjet::Error>(())
+    /// ```
+    pub fn select(mut self, tensor: impl Into<String>) -> Self {
+        self.outputs.push(tensor.into());
         self
     }
 
@@ -58,6 +71,19 @@ impl LoadOptions {
     #[cfg(feature = "onnx")]
     fn dims(&self) -> &BTreeMap<String, usize> {
         &self.dims
+    }
+
+    /// The tensors that are taken as outputs; none: the model's own.
+    #[cfg(feature = "onnx")]
+    fn outputs(&self) -> &[String] {
+        &self.outputs
+    }
+
+    /// Refuses what only ONNX models have.
+    fn without_onnx(&self) -> Result<()> {
+        ensure!(self.dims.is_empty(), InvalidParameter, "only ONNX models have free dimensions");
+        ensure!(self.outputs.is_empty(), InvalidParameter, "only of ONNX models can tensors be selected");
+        Ok(())
     }
 }
 
@@ -107,6 +133,7 @@ impl Network<f64> {
 /// `path`, where there is one, tells what may lie beside the file.
 fn load(bytes: Vec<u8>, path: Option<&Path>, options: &LoadOptions) -> Result<Network> {
     if bytes.starts_with(b"PK") {
+        options.without_onnx()?;
         return state_dict::read_npz(&bytes, path, options);
     }
     let named_onnx = path.is_some_and(|p| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")));
@@ -119,6 +146,7 @@ fn load(bytes: Vec<u8>, path: Option<&Path>, options: &LoadOptions) -> Result<Ne
             _ => e,
         });
     }
+    options.without_onnx()?;
     let bytes = &bytes[..];
     match native::description(bytes)? {
         Some(text) => {

@@ -193,6 +193,10 @@ pub struct Model {
     #[arg(long = "dim", value_name = "NAME=SIZE", value_parser = dim)]
     dims: Vec<(String, usize)>,
 
+    /// A tensor of an ONNX model in place of the model's outputs; may be repeated
+    #[arg(long, value_name = "TENSOR")]
+    select: Vec<String>,
+
     /// How the tensors of a file that holds weights only make a network: "mlp tanh", or a list of layers
     #[arg(long, value_name = "TEXT")]
     arch: Option<String>,
@@ -201,6 +205,7 @@ pub struct Model {
 impl Model {
     pub fn load(&self) -> Result<Network, Failure> {
         let options = self.dims.iter().fold(LoadOptions::new(), |options, (name, size)| options.dim(name, *size));
+        let options = self.select.iter().fold(options, |options, tensor| options.select(tensor));
         let options = self.arch.iter().fold(options, |options, text| options.arch(text));
         Ok(Network::load_with(&self.path, &options)?)
     }

@@ -1,7 +1,7 @@
 //! `.npz` files: a zip archive of `.npy` files.
 
 use super::npy;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, listed};
 use crate::files::{place, read_file};
 use crate::pattern::Pattern;
 use crate::scalar::Scalar;
@@ -61,7 +61,7 @@ impl Npz {
 
     fn read(&mut self, name: &str) -> Result<ArrayD<f64>> {
         let Some(index) = self.archive.index_for_name(&format!("{name}.npy")) else {
-            let message = format!("it does not exist; there are {}", self.names().join(", "));
+            let message = format!("it does not exist; there are {}", listed(self.names()));
             return Err(Error::new(ErrorKind::Dangling, message));
         };
         let mut entry = self.archive.by_index(index).map_err(broken)?;

@@ -6,7 +6,7 @@ use super::ops::Call;
 use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 use super::tensor::{Tensor, data_type};
 use super::value::Value;
-use crate::error::{Error, ErrorKind, Result, bail, ensure};
+use crate::error::{Error, ErrorKind, Result, bail, ensure, listed};
 use crate::files::LoadOptions;
 use crate::network::Network;
 use std::collections::{HashMap, HashSet};
@@ -38,17 +38,29 @@ pub(super) fn network(model: &ModelProto, folder: Option<&Path>, options: &LoadO
     let mut importer = Importer { lowering: Lowering::default(), functions, folder, nodes: 0 };
     let mut scope = importer.constants(graph)?;
     importer.inputs(graph, options, &mut scope)?;
-    let wanted: Vec<&str> = graph.output.iter().map(|o| &*o.name).collect();
+    let mut wanted: Vec<&str> = options.outputs().iter().map(|o| &**o).collect();
+    if wanted.is_empty() {
+        wanted.extend(graph.output.iter().map(|o| &*o.name));
+    }
     ensure!(!wanted.is_empty(), Empty, "the model has no outputs");
+    if let Some(unknown) = wanted.iter().find(|&&name| !made(graph, &scope, name)) {
+        let names = listed(graph.output.iter().map(|o| &*o.name));
+        bail!(Dangling, "nothing in the model makes the tensor {unknown:?}; its outputs: {names}");
+    }
     importer.run(&graph.node, &wanted, opset, &mut scope, &Arguments::new(), 0)?;
     let mut outputs = Vec::new();
     for name in wanted {
-        let Some(value) = scope.get(name) else { bail!(Dangling, "no node makes the output {name:?}") };
+        let Some(value) = scope.get(name) else { bail!(Dangling, "nothing makes the output {name:?}") };
         importer.lowering.name = name.to_owned();
         let output = importer.lowering.variable(value).and_then(|v| importer.lowering.layer(&v));
         outputs.push(output.map_err(|e| e.within(format!("output {name:?}")))?);
     }
     importer.lowering.finish(&outputs)
+}
+
+/// Whether there is a tensor of this name.
+fn made(graph: &GraphProto, scope: &Scope, name: &str) -> bool {
+    scope.contains_key(name) || graph.node.iter().any(|node| node.output.iter().any(|output| output == name))
 }
 
 /// The version of the standard operators.
@@ -100,7 +112,7 @@ impl<'a> Importer<'a> {
         if let Some(unknown) = options.dims().keys().find(|name| !free.contains(*name)) {
             let mut free: Vec<String> = free.into_iter().collect();
             free.sort();
-            let names = if free.is_empty() { "none".to_owned() } else { free.join(", ") };
+            let names = listed(free);
             bail!(InvalidParameter, "there is no free dimension {unknown:?}; the model's inputs have: {names}");
         }
         Ok(())

@@ -18,7 +18,7 @@ pub(super) fn network(arch: Arch, tensors: &Tensors) -> Result<Network> {
         Body::Layers(steps) => steps,
         Body::Mlp { between, output } => {
             let layers = tensors.linear_layers();
-            ensure!(!layers.is_empty(), Dangling, "there is no matrix of weights; the file has {}", tensors.listed());
+            ensure!(!layers.is_empty(), Dangling, "there is no matrix of weights; its tensors: {}", tensors.listed());
             let mut steps = Vec::new();
             for layer in layers {
                 if !steps.is_empty() {

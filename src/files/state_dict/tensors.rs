@@ -1,6 +1,6 @@
 //! Named tensors, whatever file they come from.
 
-use crate::error::{Error, ErrorKind, Result, bail, ensure};
+use crate::error::{Error, ErrorKind, Result, bail, ensure, listed};
 use crate::memory;
 use ndarray::{ArrayD, IxDyn};
 use safetensors::{Dtype, SafeTensors};
@@ -71,7 +71,7 @@ impl Tensors {
     pub(super) fn get(&self, layer: &str, role: &str) -> Result<(&str, &ArrayD<f64>)> {
         self.find(layer, role).ok_or_else(|| {
             let name = if layer.is_empty() { role.to_owned() } else { format!("{layer}.{role}") };
-            Error::new(ErrorKind::Dangling, format!("there is no tensor {name:?}; the file has {}", self.listed()))
+            Error::new(ErrorKind::Dangling, format!("there is no tensor {name:?}; the tensors: {}", self.listed()))
         })
     }
 
@@ -114,17 +114,7 @@ fn layer_of_weight(name: &str) -> Option<&str> {
 }
 
 fn list<'a>(tensors: impl Iterator<Item = (&'a String, &'a ArrayD<f64>)>) -> String {
-    const MOST: usize = 12;
-    let mut words: Vec<String> = tensors.map(|(name, tensor)| format!("{name:?} {:?}", tensor.shape())).collect();
-    if words.is_empty() {
-        return "no tensors".into();
-    }
-    if words.len() > MOST {
-        let more = words.len() - MOST;
-        words.truncate(MOST);
-        words.push(format!("and {more} more"));
-    }
-    words.join(", ")
+    listed(tensors.map(|(name, tensor)| format!("{name:?} {:?}", tensor.shape())))
 }
 
 /// Digits compare as numbers, all else by character.

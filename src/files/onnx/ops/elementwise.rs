@@ -113,8 +113,8 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
                 }
                 "Floor" | "Ceil" | "Round" | "ArgMax" | "ArgMin" | "TopK" | "Mod" | "Hardmax" | "NonZero"
                 | "OneHot" => {
-                    "its result jumps, so that it has no derivatives: leave it out of the exported model, or take it \
-                     of constants only"
+                    "its result jumps, so that it has no derivatives: select the tensor before it, or leave it out of \
+                     the exported model"
                 }
                 "QLinearConv"
                 | "QLinearMatMul"
@@ -128,8 +128,8 @@ pub(super) fn lower(call: &mut Call<'_>) -> Result<Variable> {
                 "RandomNormal" | "RandomUniform" | "RandomNormalLike" | "RandomUniformLike" | "Bernoulli"
                 | "Multinomial" => "random numbers have no derivatives: export the model for inference",
                 _ => {
-                    "the operator is not supported: rewrite this part with the operators in colorjet's table, or cut \
-                     the model before it"
+                    "the operator is not supported: rewrite this part with the operators in colorjet's table, or \
+                     select the tensor before it"
                 }
             };
             let domain = &call.node.proto.domain;
