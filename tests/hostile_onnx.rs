@@ -194,7 +194,7 @@ fn axes_without_entries_are_no_place_to_take_from() {
     ];
     for mode in ["edge", "wrap", "reflect"] {
         let pad = node("Pad", &["e", "pads"], &["y"], &[attribute("mode", &Value::Text(mode.to_owned()))]);
-        refused(&[nothing(), pad], &constants, ErrorKind::Empty, mode);
+        refused(&[nothing(), pad], &constants, ErrorKind::Empty, "nothing of axis 2");
     }
     for mode in ["nearest", "linear", "cubic"] {
         let mode = attribute("mode", &Value::Text(mode.to_owned()));
@@ -211,7 +211,7 @@ fn axes_without_entries_are_no_place_to_take_from() {
 
 #[test]
 fn pads_have_bounds() {
-    for pad in [i64::MIN, i64::MAX, 1 << 31, -1 << 31] {
+    for pad in [i64::MIN, i64::MAX, 1 << 31, -(1 << 31) - 1] {
         let pads = list("pads", &[0, 0, 0, pad, 0, 0, 0, 0]);
         refused(&[node("Pad", &["x", "pads"], &["y"], &[])], &[pads], ErrorKind::TooLarge, "pads");
     }
@@ -234,6 +234,16 @@ fn a_small_file_does_not_take_for_ever() {
     let axes: Vec<i64> = (0..100).collect();
     refused(&[node("Unsqueeze", &["x", "axes"], &["y"], &[])], &[list("axes", &axes)], ErrorKind::TooLarge, "axes");
 
+    // A loop that never ends, of one node or none.
+    let condition = [tensor("yes", &[], &Numbers::Bool(vec![true]))];
+    for nodes in [vec![], vec![node("Relu", &["h"], &["next"], &[])]] {
+        let outputs = [declared("go", &[]), declared(if nodes.is_empty() { "h" } else { "next" }, &[])];
+        let inputs = ["k", "go", "h"].map(|name| declared(name, &[]));
+        let body = Message::new().messages(1, &nodes).messages(11, &inputs).messages(12, &outputs);
+        let endless = node("Loop", &["", "yes", "x"], &["y"], &[attribute("body", &Value::Graph(body))]);
+        refused(&[endless], &condition, ErrorKind::TooLarge, "nodes");
+    }
+
     // Rows of indices without an index, into nothing.
     let constants = [tensor("rows", &[1 << 28, 0], &Numbers::Int(Vec::new())), tensor("none", &[0], &floats(0))];
     refused(&[node("GatherND", &["none", "rows"], &["y"], &[])], &constants, ErrorKind::Empty, "no entries");
@@ -243,11 +253,11 @@ fn a_small_file_does_not_take_for_ever() {
 #[test]
 fn taken_names_are_stepped_over() {
     let count = 30_000;
-    let mut nodes: Vec<Message> = vec![node("Relu", &["x"], &["y.2"], &[])];
+    let mut nodes: Vec<Message> = vec![node("Relu", &["x"], &["y#2"], &[])];
     for k in 3..count {
-        nodes.push(node("Relu", &[format!("y.{}", k - 1)], &[&format!("y.{k}")], &[]));
+        nodes.push(node("Relu", &[format!("y#{}", k - 1)], &[&format!("y#{k}")], &[]));
     }
-    nodes.push(node("Softmax", &[format!("y.{}", count - 1)], &["y"], &[attribute("axis", &Value::Int(1))]));
+    nodes.push(node("Softmax", &[format!("y#{}", count - 1)], &["y"], &[attribute("axis", &Value::Int(1))]));
     let file = model(18, &nodes, &[], &[declared("x", &[1, 2])], &[declared("y", &[1, 2])]);
     let net = Network::from_bytes(&file).unwrap();
     assert_eq!(net.layer(net.output_layers()[0]).units(), 2);

@@ -82,6 +82,7 @@ pub enum Value {
     Floats(Vec<f32>),
     Text(String),
     Tensor(Message),
+    Graph(Message),
 }
 
 pub fn attribute(name: &str, value: &Value) -> Message {
@@ -91,6 +92,7 @@ pub fn attribute(name: &str, value: &Value) -> Message {
         Value::Int(v) => message.int(3, *v).int(20, 2),
         Value::Text(v) => message.bytes(4, v).int(20, 3),
         Value::Tensor(v) => message.message(5, v).int(20, 4),
+        Value::Graph(v) => message.message(6, v).int(20, 5),
         Value::Floats(v) => v.iter().fold(message, |m, &v| m.float(7, v)).int(20, 6),
         Value::Ints(v) => message.ints(8, v).int(20, 7),
     }

@@ -54,6 +54,10 @@ const OPERATORS: &[Operator] = &[
     ("Add", "aa", &[]), ("Sub", "aa", &[]), ("Mul", "aa", &[]), ("Div", "aa", &[]), ("Pow", "aa", &[]), ("Mod", "ii", &["fmod"]),
     ("Sum", "aaa", &[]), ("Mean", "aaa", &[]), ("Max", "aaa", &[]), ("Min", "aaa", &[]), ("Where", "baa", &[]),
     ("Add", "ii", &[]), ("Mul", "ii", &[]), ("Div", "ii", &[]), ("Sub", "ii", &[]), ("Pow", "ii", &[]), ("Max", "ii", &[]),
+    ("Greater", "aa", &[]), ("GreaterOrEqual", "aa", &[]), ("LessOrEqual", "va", &[]), ("Equal", "va", &[]), ("Sign", "v", &[]),
+    ("Where", "vaa", &[]), ("And", "vb", &[]), ("Or", "vv", &[]), ("Xor", "vb", &[]), ("Not", "v", &[]), ("IsNaN", "v", &[]),
+    ("NonZero", "b", &[]), ("Loop", "ibv", &["body", "body"]), ("Loop", "_bva", &["body", "body"]), ("If", "b", &["then_branch", "else_branch"]),
+    ("Einsum", "aac", &["equation", "equation"]), ("Scatter", "aIa", &["axis"]),
     ("And", "bb", &[]), ("Not", "b", &[]), ("Less", "aa", &[]), ("Equal", "ii", &[]), ("Where", "bii", &[]),
     ("Shape", "a", &["start", "end"]), ("Size", "a", &[]), ("Constant", "", &["value", "value_float", "value_ints", "value_floats", "value_int"]),
     ("ConstantOfShape", "s", &["value"]), ("Range", "111", &[]), ("Range", "III", &[]), ("Abs", "i", &[]), ("Neg", "i", &[]), ("Sign", "i", &[]),
@@ -80,6 +84,12 @@ const EQUATIONS: &[&str] = &[
     "i,i",
     "ab,cd->abcd",
     "...i,i",
+    "...ij,...jk->...ik",
+    "...i->i...",
+    "iji->ij",
+    "...",
+    "ij,jk,kl->il",
+    "i...,i...,i...",
     ",",
     "",
     "->",
@@ -326,8 +336,9 @@ impl Graph<'_, '_> {
             ])?,
             "keep_aspect_ratio_policy" => self.text(&["stretch", "not_larger"])?,
             "approximate" => self.text(&["none", "tanh", ""])?,
-            "reduction" => self.text(&["none", "add", "max"])?,
+            "reduction" => self.text(&["none", "add", "max", "min", "mul"])?,
             "equation" => self.text(EQUATIONS)?,
+            "body" | "then_branch" | "else_branch" => Value::Graph(self.inner(name == "body", x)?),
             "value" if self.choices.ratio(1, 4)? => Value::Float(self.number()?),
             "value" => {
                 let kind = *self.choices.choose(&['I', 'f', 'b'])?;
@@ -340,6 +351,30 @@ impl Graph<'_, '_> {
             _ => Value::Int(i64::from(self.choices.arbitrary::<bool>()?)),
         };
         Ok(attribute(name, &value))
+    }
+
+    /// A graph inside of a node, which reads what is around it too, and uses names that are taken.
+    fn inner(&mut self, repeats: bool, x: &[i64]) -> Result<Message> {
+        if self.choices.len() < 8 {
+            return Ok(Message::new());
+        }
+        let (around, outside) = (std::mem::take(&mut self.nodes), self.values.clone());
+        let mut inputs = Vec::new();
+        if repeats {
+            inputs = ["k", "go", "h"].map(|name| declared(name, &[])).to_vec();
+            self.values.extend([("k".to_owned(), vec![]), ("h".to_owned(), x.to_vec())]);
+            self.nodes.push(node("Identity", &["go"], &["on"], &[]));
+        }
+        for _ in 0..self.choices.int_in_range(1..=2)? {
+            self.node()?;
+        }
+        let mut outputs = if repeats { vec![declared("on", &[])] } else { vec![] };
+        for _ in 0..self.choices.int_in_range(1..=2)? {
+            outputs.push(declared(&self.any()?.0, &[]));
+        }
+        let nodes = std::mem::replace(&mut self.nodes, around);
+        self.values = outside;
+        Ok(Message::new().messages(1, &nodes).bytes(2, "inner").messages(11, &inputs).messages(12, &outputs))
     }
 
     fn text(&mut self, words: &[&str]) -> Result<Value> {

@@ -16,7 +16,7 @@ use std::path::Path;
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=24;
 
 /// Nodes, those of functions counted at each call: a small file must not take for ever.
-const MAX_NODES: usize = 1 << 20;
+const MAX_NODES: usize = 1 << 18;
 
 /// Names of a graph or of one call of a function.
 pub(super) type Scope = HashMap<String, Value>;
