@@ -88,7 +88,7 @@ fn moves() -> Vec<u8> {
     let axis = attribute("axis", &Value::Int(0));
     let nodes = [
         node("Shape", &["x"], &["n"], &[]),
-        node("Gather", &["n", "one"], &["m"], &[axis.clone()]),
+        node("Gather", &["n", "one"], &["m"], std::slice::from_ref(&axis)),
         node("Concat", &["minus", "m"], &["shape"], &[axis]),
         node("Reshape", &["x", "shape"], &["r"], &[]),
         node("Transpose", &["r"], &["t"], &[attribute("perm", &Value::Ints(vec![1, 0]))]),
