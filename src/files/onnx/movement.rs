@@ -2,7 +2,7 @@
 
 use super::tensor::{Shared, check_size};
 use crate::error::{Result, bail, ensure};
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayD, IxDyn};
 
 /// A tensor made of the entries of another.
 #[derive(Clone, Debug)]
@@ -78,7 +78,19 @@ impl Movement {
             }
             Movement::Reshape(shape) => in_order(x.as_standard_layout().into_owned(), shape),
             Movement::Transpose(order) => x.clone().permuted_axes(IxDyn(order)),
-            Movement::Select(axis, positions) => x.select(Axis(*axis), positions).into_shared(),
+            Movement::Select(axis, positions) => {
+                let mut shape = x.shape().to_vec();
+                let inner: usize = shape[axis + 1..].iter().product();
+                let each = shape[*axis] * inner;
+                shape[*axis] = positions.len();
+                let flat = x.as_standard_layout();
+                let flat = flat.as_slice().expect("C order");
+                let mut selected = Vec::with_capacity(shape.iter().product());
+                for outer in flat.chunks(each.max(1)) {
+                    positions.iter().for_each(|p| selected.extend_from_slice(&outer[p * inner..][..inner]));
+                }
+                super::tensor::array(&shape, selected)
+            }
             Movement::Expand(shape) => {
                 x.broadcast(IxDyn(shape)).expect("shapes were checked").as_standard_layout().into_owned().into_shared()
             }

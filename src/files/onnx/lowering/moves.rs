@@ -3,7 +3,7 @@
 use super::Lowering;
 use crate::error::{Result, bail, ensure};
 use crate::files::onnx::movement::Movement;
-use crate::files::onnx::tensor::{Shared, Tensor, check_size};
+use crate::files::onnx::tensor::{Shared, Tensor, array, check_size};
 use crate::files::onnx::value::{Units, Value, Variable};
 
 impl Lowering {
@@ -88,12 +88,17 @@ impl Lowering {
 
     /// Tensors one after the other along an axis.
     pub(in crate::files::onnx) fn joined(&mut self, values: &[Value], axis: usize) -> Result<Value> {
-        fn join<T: Clone>(parts: &[Shared<T>], axis: usize) -> Result<Shared<T>> {
-            let views: Vec<_> = parts.iter().map(|p| p.view()).collect();
-            match ndarray::concatenate(ndarray::Axis(axis), &views) {
-                Ok(joined) => Ok(joined.into_shared()),
-                Err(e) => bail!(Shape, "tensors cannot be joined along axis {axis}: {e}"),
+        fn join<T: Clone>(parts: &[Shared<T>], axis: usize, shape: &[usize]) -> Shared<T> {
+            let parts: Vec<_> = parts.iter().map(|p| p.as_standard_layout()).collect();
+            let outer: usize = shape[..axis].iter().product();
+            let mut joined = Vec::with_capacity(shape.iter().product());
+            for k in 0..outer {
+                for part in &parts {
+                    let each = part.len() / outer;
+                    joined.extend_from_slice(&part.as_slice().expect("C order")[k * each..][..each]);
+                }
             }
+            array(shape, joined)
         }
         let Some(first) = values.first() else { bail!(Empty, "nothing to join") };
         ensure!(axis < first.shape().len(), InvalidParameter, "axis {axis} of a tensor of shape {:?}", first.shape());
@@ -121,13 +126,13 @@ impl Lowering {
                 })
                 .collect();
             return Ok(Value::Constant(match ints {
-                Some(ints) => Tensor::Int(join(&ints, axis)?),
-                None => Tensor::Float(join(&constants.iter().map(|t| t.to_floats()).collect::<Vec<_>>(), axis)?),
+                Some(ints) => Tensor::Int(join(&ints, axis, &total)),
+                None => Tensor::Float(join(&constants.iter().map(|t| t.to_floats()).collect::<Vec<_>>(), axis, &total)),
             }));
         }
         // Constants without entries are no part of the result.
         let full = values.iter().filter(|v| v.shape().iter().all(|&s| s > 0));
         let parts: Vec<Shared<u32>> = full.map(|v| self.numbers(v)).collect::<Result<_>>()?;
-        Ok(Value::Variable(self.of_numbers(join(&parts, axis)?)?))
+        Ok(Value::Variable(self.of_numbers(join(&parts, axis, &total))?))
     }
 }
