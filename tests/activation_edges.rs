@@ -270,10 +270,11 @@ fn nan_is_not_hidden() {
 fn curved_means_that_the_second_derivative_is_somewhere_nonzero() {
     for activation in all() {
         let z: Vec<f64> = (-20..20).map(|k| 0.3 * f64::from(k) + 0.05).collect();
-        let [_, slope, curve] = slices(&activation, &z);
+        let [value, slope, curve] = slices(&activation, &z);
         let curved = curve.iter().any(|&c| c != 0.0);
         assert_eq!(activation.is_curved(), curved, "{activation:?}");
-        let affine = !curved && slope.iter().all(|&s| s == slope[0]);
+        let on_line = |(z_k, v_k): (&f64, &f64)| (value[0] + slope[0] * (z_k - z[0]) - v_k).abs() < 1e-12;
+        let affine = !curved && z.iter().zip(&value).all(on_line);
         assert_eq!(activation.is_affine(), affine, "{activation:?}");
     }
 }
