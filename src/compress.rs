@@ -117,7 +117,8 @@ pub(crate) struct Source {
 pub(crate) struct Readout {
     /// Which layers are read.
     layers: Vec<LayerId>,
-    stages: usize,
+    /// Stages of a task times layers.
+    buckets: usize,
     /// Entries of (task, stage, layer) are `reads[start[b]..start[b + 1]]`.
     start: Vec<usize>,
     /// Unit and lane.
@@ -152,18 +153,35 @@ impl Readout {
             place.push((source.task as u32, (*at - first) as u32));
             *at += 1;
         }
-        Readout { layers: layers.to_vec(), stages, start, reads, place }
+        Readout { layers: layers.to_vec(), buckets: stages * layers.len(), start, reads, place }
+    }
+
+    /// Of a pattern whose entries the tasks put into their packed buffers themselves, in the order of the pattern.
+    pub(crate) fn placed(pattern: &Pattern, tasks: usize, task_of: impl Fn(u32) -> usize) -> Self {
+        let mut start = vec![0usize; tasks + 1];
+        let place = |&j: &u32| {
+            let task = task_of(j);
+            start[task + 1] += 1;
+            (task as u32, start[task + 1] as u32 - 1)
+        };
+        let place = pattern.indices().iter().map(place).collect();
+        (1..start.len()).for_each(|b| start[b] += start[b - 1]);
+        Readout { layers: Vec::new(), buckets: 1, start, reads: Vec::new(), place }
+    }
+
+    /// Number of an entry of the pattern among those of its task.
+    pub(crate) fn place(&self, entry: usize) -> u32 {
+        self.place[entry].1
     }
 
     /// Numbers that a task packs for each sample.
     pub(crate) fn packed_len(&self, task: usize) -> usize {
-        let per_task = self.stages * self.layers.len();
-        self.start[(task + 1) * per_task] - self.start[task * per_task]
+        self.start[(task + 1) * self.buckets] - self.start[task * self.buckets]
     }
 
     /// Number of tasks.
     pub(crate) fn tasks(&self) -> usize {
-        (self.start.len() - 1) / (self.stages * self.layers.len())
+        (self.start.len() - 1) / self.buckets
     }
 
     /// Packs what one stage of a task finds; `block` gives a layer's block, of which lanes from `offset` on are read.
@@ -176,10 +194,9 @@ impl Readout {
         block: impl Fn(LayerId) -> Rows<'a, T>,
         packed: &mut [T],
     ) {
-        let per_task = self.stages * self.layers.len();
-        let first = self.start[task * per_task];
+        let first = self.start[task * self.buckets];
         for (q, &layer) in self.layers.iter().enumerate() {
-            let bucket = task * per_task + stage * self.layers.len() + q;
+            let bucket = task * self.buckets + stage * self.layers.len() + q;
             let range = self.start[bucket]..self.start[bucket + 1];
             let block = block(layer);
             let packed = &mut packed[(range.start - first) * samples..];
@@ -210,6 +227,6 @@ impl Readout {
 
     /// Bytes of the precomputed indices.
     pub(crate) fn bytes(&self) -> u64 {
-        (16 * self.reads.len() + 8 * self.start.len()) as u64
+        (8 * (self.reads.len() + self.place.len() + self.start.len())) as u64
     }
 }

@@ -1,7 +1,7 @@
-//! The cost of a strategy, counted in lanes carried through the network.
+//! The cost of a strategy, counted in operations: lanes times what the sweeps do for each of them.
 //!
-//! One lane of first order costs about as much as one plain evaluation, C operations; a second-order lane
-//! carries two numbers for each unit and costs two. These counts decide between strategies.
+//! One lane of first order costs about as much as one plain evaluation, but a sweep begins and ends where the
+//! quantity needs it: one-hot lanes come out of a first dense layer for nothing. One function for each strategy.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -64,20 +64,41 @@ impl fmt::Display for Passes {
     }
 }
 
-/// Evaluations that `lanes` second-order forward lanes are worth.
-pub(crate) fn double_forward(lanes: usize) -> u64 {
-    2 * lanes as u64
+/// Operations that one number of a block is worth beside those that make it: it is written, read, and goes
+/// through elementwise functions, at the speed of the memory and not of the arithmetic.
+pub(crate) const WRITE: u64 = 12;
+
+/// Second-order lanes, from the inputs to the outputs: `lanes` times the operations of one of them.
+pub(crate) fn double_forward(lanes: usize, of_lane: u64) -> u64 {
+    lanes as u64 * of_lane
 }
 
-/// Evaluations that reverse-over-forward is worth: tangents carried once for every coloring in a round, then for
-/// each group its adjoint and a tangent of it for each lane.
-pub(crate) fn reverse_over_forward(tangents: usize, groups: impl IntoIterator<Item = usize>) -> u64 {
-    tangents as u64 + groups.into_iter().map(|lanes| 1 + lanes as u64).sum::<u64>()
+/// Operations for each lane of the sweeps that reverse-over-forward makes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReverseOverForward {
+    pub(crate) tangent: u64,
+    pub(crate) adjoint: u64,
+    /// A tangent of an adjoint.
+    pub(crate) product: u64,
 }
 
-/// The least that [`reverse_over_forward`] can cost for a number of groups, known before any of them is colored.
-pub(crate) fn least_reverse_over_forward(groups: usize) -> u64 {
-    2 * groups as u64 + u64::from(groups > 0)
+impl ReverseOverForward {
+    /// Tangents carried once for every coloring in a round, then for each group its adjoint and a tangent of it for
+    /// each lane.
+    pub(crate) fn of(&self, tangents: usize, groups: impl IntoIterator<Item = usize>) -> u64 {
+        let group = |lanes| self.adjoint + lanes as u64 * self.product;
+        tangents as u64 * self.tangent + groups.into_iter().map(group).sum::<u64>()
+    }
+
+    /// The least that it can be for a number of groups, known before any of them is colored.
+    pub(crate) fn least(&self, groups: usize) -> u64 {
+        self.of(usize::from(groups > 0), std::iter::repeat_n(1, groups))
+    }
+}
+
+/// Adjoint lanes and tangent lanes, and for each curved unit a product of every pair of them.
+pub(crate) fn nodal([adjoints, of_adjoint]: [u64; 2], [tangents, of_tangent]: [u64; 2], curved_units: u64) -> u64 {
+    adjoints * of_adjoint + tangents * of_tangent + 2 * adjoints * tangents * curved_units
 }
 
 /// `1 group`, `2 groups`.

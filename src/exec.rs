@@ -8,6 +8,7 @@ use crate::error::{Result, bail, ensure};
 use crate::layer::Lanes;
 use crate::memory;
 use crate::network::{LayerId, Network};
+use crate::nodal::Nodal;
 use crate::plan::Plan;
 use crate::planner::sample_block;
 use crate::program::{Program, ReverseOverForward, Target, Task};
@@ -293,8 +294,12 @@ impl<T: Scalar> Run<'_, T> {
         for space in points.iter_mut() {
             space.tape.reserve(net, samples, plan.order());
             self.prepare(&mut space.packed, samples);
-            if let Program::ReverseOverForward(rof) = &plan.program {
-                rof.adjoints.prepare(&mut space.adjoints, plan.program.width() * samples);
+            match &plan.program {
+                Program::ReverseOverForward(rof) => {
+                    rof.adjoints.prepare(&mut space.adjoints, plan.program.width() * samples);
+                }
+                Program::Nodal(nodal) => nodal.adjoints.prepare(&mut space.adjoints, nodal.rows * samples),
+                Program::Nothing | Program::Forward { .. } | Program::Reverse { .. } => {}
             }
         }
         let mut lanes = lock(&self.workspace.lanes);
@@ -309,6 +314,10 @@ impl<T: Scalar> Run<'_, T> {
                 Program::ReverseOverForward(rof) => {
                     rof.tangents.prepare(&mut space.forward, width);
                     rof.products.prepare(&mut space.reverse, width);
+                }
+                Program::Nodal(nodal) => {
+                    nodal.tangents.prepare(&mut space.forward, width);
+                    nodal.prepare(&mut space.sums, width);
                 }
             }
         }
@@ -359,7 +368,7 @@ impl<T: Scalar> Run<'_, T> {
                 self.tasks(spread, &mut packed[..inputs.blocks()], |task, spread, lane_space, packed| {
                     let lanes = inputs.lanes(task, samples);
                     let pass = Pass { net, tape, lanes, spread };
-                    sweep.sweep(pass, |q| inputs.seeds(task, samples, q), &mut lane_space.forward);
+                    sweep.sweep(pass, |q| inputs.seeds(task, samples, q), &mut lane_space.forward, |_, _| ());
                     self.workspace.count(Passes::forward(lanes.count));
                     let block = |id| sweep.block(net, &lane_space.forward, id, lanes);
                     pack(&plan.jacobian, task, 0, samples, 0, block, &mut packed.jacobian);
@@ -376,6 +385,7 @@ impl<T: Scalar> Run<'_, T> {
                     pack(&plan.jacobian, task, 0, samples, 0, block, &mut packed.jacobian);
                 });
             }
+            Program::Nodal(nodal) => self.nodal(nodal, tape, adjoints, packed, spread),
             Program::ReverseOverForward(rof) => {
                 for number in 0..rof.rounds.len() {
                     self.round(rof, number, tape, adjoints, packed, spread);
@@ -387,6 +397,40 @@ impl<T: Scalar> Run<'_, T> {
         unpack(&plan.diagonal, |task| &packed[task].diagonal, samples, diagonal, spread);
         self.workspace.finished(samples);
         Ok(())
+    }
+
+    fn nodal(
+        &self,
+        nodal: &Nodal,
+        tape: &Tape<T>,
+        adjoints: &mut Vec<Vec<T>>,
+        packed: &mut [Packed<T>],
+        spread: Spread,
+    ) {
+        let (net, samples) = (self.net, tape.samples());
+        let adjoint_lanes = Lanes { count: nodal.rows, samples };
+        nodal.adjoints.adjoints(Pass { net, tape, lanes: adjoint_lanes, spread }, &nodal.seeds, adjoints);
+        self.workspace.count(Passes::reverse(nodal.rows));
+        let adjoint = |id| nodal.adjoints.block(net, adjoints, id, adjoint_lanes);
+        if self.plan.jacobian.is_some() {
+            pack(&self.plan.jacobian, 0, 0, samples, 0, adjoint, &mut packed[0].jacobian);
+        }
+        self.tasks(spread, &mut packed[..nodal.inputs.blocks()], |task, spread, lane_space, packed| {
+            let lanes = nodal.inputs.lanes(task, samples);
+            let pass = Pass { net, tape, lanes, spread };
+            let LaneSpace { forward, sums, .. } = lane_space;
+            nodal.prepare(sums, lanes.len().max(adjoint_lanes.len()));
+            packed.diagonal.fill(T::zero());
+            nodal.tangents.sweep(
+                pass,
+                |q| nodal.inputs.seeds(task, samples, q),
+                forward,
+                |id, operands| {
+                    nodal.add(task, id, pass, adjoint, operands, sums, &mut packed.diagonal);
+                },
+            );
+            self.workspace.count(Passes::forward(lanes.count));
+        });
     }
 
     fn round(
@@ -415,7 +459,7 @@ impl<T: Scalar> Run<'_, T> {
             let inputs = &rof.colorings[*coloring];
             let lanes = inputs.lanes(*block, samples);
             let pass = Pass { net, tape, lanes, spread };
-            rof.tangents.sweep(pass, |q| inputs.seeds(*block, samples, q), &mut lane_space.forward);
+            rof.tangents.sweep(pass, |q| inputs.seeds(*block, samples, q), &mut lane_space.forward, |_, _| ());
             self.workspace.count(Passes::forward(lanes.count));
             for (stage, &lane) in groups.iter().enumerate() {
                 let curvature = Curvature {

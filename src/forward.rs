@@ -3,8 +3,9 @@
 //! A seed v gives ẏ = J v in its first-order lane and ÿ = d²/dt² y(x + t v) in its second-order lane. Second-order
 //! lanes begin at the first curved layer; before it they are zero and not carried.
 
+use crate::cost;
 use crate::layer::{Elementwise, Kind, Lanes, Seeds, product};
-use crate::network::{LayerId, Network};
+use crate::network::{Layer, LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::Scalar;
 use crate::schedule::Schedule;
@@ -19,8 +20,14 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    /// `order` is 1 or 2; `keep` says which blocks are wanted when the sweep is over.
-    pub(crate) fn new<T: Scalar>(net: &Network<T>, order: usize, keep: impl Fn(LayerId) -> bool) -> Self {
+    /// `order` is 1 or 2; `keep` says which blocks are wanted when the sweep is over, `tap` for which layers
+    /// those of the operands are wanted on the way.
+    pub(crate) fn new<T: Scalar>(
+        net: &Network<T>,
+        order: usize,
+        keep: impl Fn(LayerId) -> bool,
+        tap: impl Fn(LayerId) -> bool,
+    ) -> Self {
         let mut orders: Vec<usize> = Vec::new();
         for (id, layer) in net.layers() {
             let operands = net.operands(id).iter().map(|o| orders[o.index()]);
@@ -33,12 +40,12 @@ impl Forward {
         let count = orders.len();
         let mut needed = vec![false; count];
         for (id, _) in net.layers().rev() {
-            needed[id.index()] = keep(id) || net.readers(id).any(|(r, _)| needed[r.index()]);
+            needed[id.index()] = keep(id) || net.readers(id).any(|(r, _)| needed[r.index()] || tap(r));
         }
         // Inputs are written out only for readers that cannot take seeds.
         let written = |id: LayerId| {
             let is_input = matches!(net.layer(id).kind(), Kind::Input);
-            let unseeded = |r: LayerId| needed[r.index()] && !net.layer(r).kind().takes_seeds();
+            let unseeded = |r: LayerId| tap(r) || needed[r.index()] && !net.layer(r).kind().takes_seeds();
             needed[id.index()] && (!is_input || keep(id) || net.readers(id).any(|(r, _)| unseeded(r)))
         };
         let order: Vec<LayerId> = net.layers().map(|(id, _)| id).collect();
@@ -52,6 +59,16 @@ impl Forward {
         Forward { schedule, orders }
     }
 
+    /// Operations for each lane, with those that its numbers are worth where they are written.
+    pub(crate) fn operations<T: Scalar>(&self, net: &Network<T>) -> u64 {
+        let of = |(id, layer): (LayerId, &Layer<T>)| {
+            let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
+            let made = if seeded && layer.kind().takes_seeds() { 0 } else { net.operations_of(id) };
+            self.orders[id.index()] as u64 * (made + cost::WRITE * layer.units() as u64)
+        };
+        net.layers().map(of).sum()
+    }
+
     /// Numbers that the buffers hold for each lane.
     pub(crate) fn size(&self) -> usize {
         self.schedule.total()
@@ -62,16 +79,22 @@ impl Forward {
         self.schedule.prepare(buffers, lanes);
     }
 
-    /// Carries one block of lanes through the network; `seeds(q)` are those of input layer `q`.
+    /// Carries one block of lanes through the network; `seeds(q)` are those of input layer `q`. Before a
+    /// curved layer, `tap` may look at the blocks of its operands, the first and the last.
     pub(crate) fn sweep<'s, T: Scalar>(
         &self,
         pass: Pass<'_, T>,
         seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
         buffers: &mut Vec<Vec<T>>,
+        mut tap: impl FnMut(LayerId, [Rows<'_, T>; 2]),
     ) {
         let Pass { net, lanes, .. } = pass;
         self.prepare(buffers, lanes.len());
         for (id, layer) in net.layers() {
+            let operands = net.operands(id);
+            if layer.kind().is_curved() {
+                tap(id, [0, operands.len() - 1].map(|q| self.block(net, buffers, operands[q], lanes)));
+            }
             let Some(slot) = self.schedule.slot(id) else { continue };
             // The buffer leaves its place, so that the operands can be borrowed meanwhile.
             let mut buffer = std::mem::take(&mut buffers[slot]);
@@ -80,7 +103,6 @@ impl Forward {
             if let Kind::Input = layer.kind() {
                 seeds(input_number(net, id)).write(out);
             } else {
-                let operands = net.operands(id);
                 let get = |q: usize| self.block(net, buffers, operands[q], lanes);
                 with_rows(operands.len(), get, |blocks| self.layer(pass, seeds, id, blocks, out));
             }

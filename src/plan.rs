@@ -250,6 +250,7 @@ impl Plan {
                 [inputs] => inputs,
                 _ => return None,
             },
+            Program::Nodal(nodal) => &nodal.inputs,
             Program::Nothing | Program::Reverse { .. } => return None,
         };
         Some(inputs.colors().map(|c| (c != u32::MAX).then_some(c)).collect())

@@ -1,6 +1,6 @@
 //! The planner: which strategy, and why.
 //!
-//! Strategies are compared by the plain evaluations that their lanes are worth (see [`cost`](crate::cost)); the
+//! Strategies are compared by their operations (see [`cost`](crate::cost)); the
 //! decision list stands in [`Planner::hessian_diagonal`].
 
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
@@ -9,8 +9,9 @@ use crate::cost::{self, counted};
 use crate::error::{Result, bail};
 use crate::memory;
 use crate::network::Network;
+use crate::nodal::Units;
 use crate::pattern::Pattern;
-use crate::program::{Groups, Program, Target, full_pattern};
+use crate::program::{Groups, Program, Sweeps, Target, full_pattern};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
 use crate::strategy::{Quantity, Strategy};
@@ -32,6 +33,19 @@ pub(crate) fn sample_block(lanes: usize, numbers_per_sample: usize) -> usize {
     const NUMBERS: usize = 1 << 22;
     let samples = (LANES / lanes.max(1)).min(NUMBERS / numbers_per_sample.max(1)).clamp(1, 64);
     if samples >= 8 { samples / 8 * 8 } else { samples }
+}
+
+/// What a plan for the Hessian diagonal is to find.
+struct Wanted {
+    diagonal: Pattern,
+    jacobian: Option<Pattern>,
+}
+
+impl Wanted {
+    /// The rows that adjoints of several outputs must leave apart.
+    fn rows(&self) -> &Pattern {
+        self.jacobian.as_ref().unwrap_or(&self.diagonal)
+    }
 }
 
 /// The parts of a plan that depend on the strategy.
@@ -104,89 +118,144 @@ impl<T: Scalar> Planner<'_, T> {
         })
     }
 
-    /// The Hessian diagonal, by the number of plain evaluations that the lanes are worth.
+    /// The Hessian diagonal, by operations.
     pub(crate) fn hessian_diagonal(&self, forced: Option<Strategy>) -> Result<Made> {
         let diagonal = self.sparsity.hessian_diagonal()?;
         let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
-        // P_J ⊇ P_M ⊇ P_D, so whoever reads the Jacobian too colors P_J.
-        let colored = match &jacobian {
-            Some(jacobian) => jacobian.clone(),
-            None => self.sparsity.meeting()?,
-        };
-        let double_forward = |reason| {
-            let coloring = partial_distance2_coloring(&colored, Side::Columns, self.order);
-            let order = if diagonal.nnz() > 0 { 2 } else { 1 };
-            let program = if diagonal.nnz() == 0 && jacobian.is_none() {
-                Program::Nothing
-            } else {
-                Program::forward(self.net, order, &colored, &coloring, self.width)
-            };
-            let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
-            self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
-        };
-        let groups_within = |limit| {
-            // The sum over a group must leave every row readable.
-            let rows = jacobian.as_ref().unwrap_or(&diagonal);
-            let of_output = partial_distance2_coloring(rows, Side::Rows, self.order);
-            Groups::within(self.net, self.sparsity, of_output, self.order, limit)
-        };
-        let reverse_over_forward = |groups: &Groups, reason| {
-            let (program, read, read_jacobian) = groups.program(self.net, &diagonal, jacobian.as_ref(), self.width);
-            let target = |(pattern, readout): (&Pattern, _)| Target { pattern: pattern.clone(), readout };
-            Made {
-                strategy: Strategy::ReverseOverForward,
-                program,
-                jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
-                diagonal: Some(target((&diagonal, read))),
-                colors: groups.colors().1,
-                groups: groups.count(),
-                of_output: Some(groups.of_output().clone()),
-                reason,
-            }
-        };
+        let wanted = Wanted { diagonal, jacobian };
         match forced {
             Some(Strategy::ReverseOverForward) => {
-                let groups = groups_within(u64::MAX).expect("no limit");
-                return Ok(reverse_over_forward(&groups, "forced".into()));
+                let groups = self.groups(&wanted, u64::MAX).expect("no limit");
+                return Ok(self.reverse_over_forward(&wanted, &groups, "forced".into()));
             }
-            Some(_) => return Ok(double_forward("forced".into())),
+            Some(Strategy::Nodal) if wanted.diagonal.nnz() > 0 => {
+                let units = self.units(&wanted)?;
+                return self.nodal(&wanted, &units, "forced".into());
+            }
+            Some(strategy) => {
+                let made = self.double_forward(&wanted, "forced".into())?;
+                return Ok(Made { strategy, ..made });
+            }
             None => {}
         }
         // 1. Without curvature there is nothing to choose.
-        if diagonal.nnz() == 0 {
-            return Ok(double_forward("no output is curved in any input".into()));
+        if wanted.diagonal.nnz() == 0 {
+            return self.double_forward(&wanted, "no output is curved in any input".into());
         }
-        // 2. The least that reverse-over-forward can cost is known from the number of groups alone.
-        let made = double_forward(String::new());
-        let forward_cost = cost::double_forward(made.colors);
-        let rows = jacobian.as_ref().unwrap_or(&diagonal);
-        let least = cost::least_reverse_over_forward(rows_lower_bound(rows));
-        if forward_cost <= least {
-            let reason = format!(
-                "{} worth {forward_cost} evaluations, reverse-over-forward at least {least}",
-                counted(made.colors, "second-order lane")
-            );
-            return Ok(Made { reason, ..made });
-        }
-        // 3. Otherwise its lanes are counted, until they are as many.
-        if let Some(groups) = groups_within(forward_cost).filter(|groups| groups.cost() < forward_cost) {
-            let reverse_cost = groups.cost();
-            let (few, many) = groups.colors();
-            let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
-            return Ok(reverse_over_forward(
-                &groups,
-                format!(
-                    "{} with {lanes} lanes worth {reverse_cost} evaluations, {} {forward_cost}",
-                    counted(groups.count(), "output group"),
-                    counted(made.colors, "second-order lane")
-                ),
-            ));
-        }
-        let reason = format!(
-            "{} worth {forward_cost} evaluations, reverse-over-forward no fewer",
-            counted(made.colors, "second-order lane")
+        // 2. Second-order lanes need nothing but a coloring, and keep nothing.
+        let double_forward = self.double_forward(&wanted, String::new())?;
+        let cost = match &double_forward.program {
+            Program::Forward { sweep, .. } => cost::double_forward(double_forward.colors, sweep.operations(self.net)),
+            _ => 0,
+        };
+        let evaluations = |cost: u64| {
+            let one =
+                self.net.operations() + cost::WRITE * self.net.layers().map(|(_, l)| l.units() as u64).sum::<u64>();
+            format!("{:.1} evaluations", cost as f64 / one as f64)
+        };
+        let forward_words =
+            format!("{} worth {}", counted(double_forward.colors, "second-order lane"), evaluations(cost));
+        // 3. The sum over the units: as many tangent lanes of first order, and adjoints.
+        let units = self.units(&wanted)?;
+        let nodal_cost = units.cost(self.net, self.with_jacobian);
+        let nodal_words = format!(
+            "{} and {} worth {}",
+            counted(units.of_output.count(), "adjoint lane"),
+            counted(units.tangent_lanes(), "tangent lane"),
+            evaluations(nodal_cost)
         );
-        Ok(Made { reason, ..made })
+        let best = cost.min(nodal_cost);
+        // 4. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
+        // are counted, until they are as many.
+        let rof = self.sweeps_cost();
+        let least = rof.least(rows_lower_bound(wanted.rows()));
+        let mut rof_words = format!("reverse-over-forward at least {}", evaluations(least));
+        if least < best {
+            if let Some(groups) = self.groups(&wanted, best).filter(|groups| groups.cost(rof) < best) {
+                let (few, many) = groups.colors();
+                let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
+                let reason = format!(
+                    "{} with {lanes} lanes worth {}; {forward_words}; {nodal_words}",
+                    counted(groups.count(), "output group"),
+                    evaluations(groups.cost(rof)),
+                );
+                return Ok(self.reverse_over_forward(&wanted, &groups, reason));
+            }
+            rof_words = "reverse-over-forward no fewer".into();
+        }
+        if nodal_cost < cost {
+            let reason = format!("{nodal_words}; {forward_words}; {rof_words}");
+            return self.nodal(&wanted, &units, reason);
+        }
+        Ok(Made { reason: format!("{forward_words}; {nodal_words}; {rof_words}"), ..double_forward })
+    }
+
+    fn double_forward(&self, wanted: &Wanted, reason: String) -> Result<Made> {
+        let Wanted { diagonal, jacobian } = wanted;
+        // P_J ⊇ P_M ⊇ P_D, so whoever reads the Jacobian too colors P_J.
+        let colored = match jacobian {
+            Some(jacobian) => jacobian.clone(),
+            None => self.sparsity.meeting()?,
+        };
+        let coloring = partial_distance2_coloring(&colored, Side::Columns, self.order);
+        let order = if diagonal.nnz() > 0 { 2 } else { 1 };
+        let program = if diagonal.nnz() == 0 && jacobian.is_none() {
+            Program::Nothing
+        } else {
+            Program::forward(self.net, order, &colored, &coloring, self.width)
+        };
+        let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
+        Ok(self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason))
+    }
+
+    fn sweeps_cost(&self) -> cost::ReverseOverForward {
+        Sweeps::new(self.net, self.with_jacobian).cost(self.net)
+    }
+
+    fn groups(&self, wanted: &Wanted, limit: u64) -> Option<Groups> {
+        // The sum over a group must leave every row readable.
+        let of_output = partial_distance2_coloring(wanted.rows(), Side::Rows, self.order);
+        Groups::within(self.net, self.sparsity, of_output, self.order, self.sweeps_cost(), limit)
+    }
+
+    fn reverse_over_forward(&self, wanted: &Wanted, groups: &Groups, reason: String) -> Made {
+        let Wanted { diagonal, jacobian } = wanted;
+        let (program, read, read_jacobian) = groups.program(self.net, diagonal, jacobian.as_ref(), self.width);
+        let target = |(pattern, readout): (&Pattern, _)| Target { pattern: pattern.clone(), readout };
+        Made {
+            strategy: Strategy::ReverseOverForward,
+            program,
+            jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
+            diagonal: Some(target((diagonal, read))),
+            colors: groups.colors().1,
+            groups: groups.count(),
+            of_output: Some(groups.of_output().clone()),
+            reason,
+        }
+    }
+
+    fn units(&self, wanted: &Wanted) -> Result<Units> {
+        Units::new(self.net, self.sparsity, wanted.jacobian.as_ref(), self.order, self.max_bytes)
+    }
+
+    fn nodal(&self, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
+        let Wanted { diagonal, jacobian } = wanted;
+        let (nodal, read) = units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.width)?;
+        let adjoints = [(nodal.rows, nodal.seeds.clone())];
+        let jacobian = jacobian.as_ref().map(|pattern| Target {
+            pattern: pattern.clone(),
+            readout: Program::read_reverse(self.net, &adjoints, &units.of_output, nodal.rows.max(1), pattern),
+        });
+        Ok(Made {
+            strategy: Strategy::Nodal,
+            colors: nodal.inputs.count(),
+            program: Program::Nodal(nodal),
+            jacobian,
+            diagonal: Some(Target { pattern: diagonal.clone(), readout: read }),
+            groups: 0,
+            of_output: Some(units.of_output.clone()),
+            reason,
+        })
     }
 
     /// The oracle: every entry, one lane for every input.

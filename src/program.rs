@@ -6,17 +6,15 @@ use crate::compress::{InputLanes, Readout, Source, occupied_colors, unit_of};
 use crate::cost::{self, Passes};
 use crate::forward::Forward;
 use crate::network::{LayerId, Network};
+use crate::nodal::Nodal;
 use crate::pattern::Pattern;
-use crate::reverse::Reverse;
+use crate::reverse::{OutputSeed, Reverse};
 use crate::scalar::Scalar;
 use crate::sparsity::{Meeting, Sparsity};
 use std::collections::HashMap;
 
 /// Groups of outputs whose adjoints are carried side by side before their tangents.
 const ROUND: usize = 16;
-
-/// An adjoint seed: layer, unit, lane.
-pub(crate) type OutputSeed = (LayerId, u32, u32);
 
 /// What is done for a block of samples once the tape is recorded.
 #[derive(Clone, Debug)]
@@ -29,6 +27,8 @@ pub(crate) enum Program {
     Reverse { sweep: Reverse, blocks: Vec<(usize, Vec<OutputSeed>)> },
     /// Hessian-vector products.
     ReverseOverForward(ReverseOverForward),
+    /// Sums over the curved units.
+    Nodal(Nodal),
 }
 
 /// Adjoints of groups of outputs, then their tangents along the colored inputs.
@@ -90,6 +90,10 @@ impl Program {
                     }
                 }
             }
+            Program::Nodal(nodal) => {
+                passes += Passes::reverse(nodal.rows);
+                (0..nodal.inputs.blocks()).for_each(|b| passes += Passes::forward(nodal.inputs.lanes(b, 1).count));
+            }
         }
         passes
     }
@@ -101,6 +105,7 @@ impl Program {
             Program::Forward { inputs, .. } => inputs.blocks(),
             Program::Reverse { blocks, .. } => blocks.len(),
             Program::ReverseOverForward(rof) => rof.rounds.iter().map(|r| r.tasks.len()).max().unwrap_or(0),
+            Program::Nodal(nodal) => nodal.inputs.blocks(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Program {
                 let adjoints = rof.rounds.iter().map(|r| r.lanes);
                 rof.colorings.iter().map(InputLanes::width).chain(adjoints).max().unwrap_or(1)
             }
+            Program::Nodal(nodal) => nodal.inputs.width().max(nodal.rows),
         }
     }
 
@@ -124,6 +130,7 @@ impl Program {
             Program::Forward { sweep, .. } => (sweep.size(), 0),
             Program::Reverse { sweep, .. } => (sweep.size(), 0),
             Program::ReverseOverForward(rof) => (rof.tangents.size() + rof.products.size(), rof.adjoints.size()),
+            Program::Nodal(nodal) => (nodal.tangents.size() + nodal.size(), nodal.adjoints.size()),
         }
     }
 
@@ -143,7 +150,7 @@ impl Program {
             return Program::Nothing;
         }
         let inputs = InputLanes::new(net, &colors, count, width(count));
-        let sweep = Forward::new(net, order, |id| net.output_layers().contains(&id));
+        let sweep = Forward::new(net, order, |id| net.output_layers().contains(&id), |_| false);
         Program::Forward { sweep, inputs }
     }
 
@@ -197,6 +204,36 @@ impl Program {
     }
 }
 
+/// The sweeps of [`ReverseOverForward`].
+pub(crate) struct Sweeps {
+    adjoints: Reverse,
+    tangents: Forward,
+    products: Reverse,
+}
+
+impl Sweeps {
+    pub(crate) fn new<T: Scalar>(net: &Network<T>, with_jacobian: bool) -> Self {
+        let curved = |id: LayerId| net.layer(id).kind().is_curved();
+        let is_input = |id: LayerId| net.input_layers().contains(&id);
+        let feeds_curved = |id: LayerId| net.readers(id).any(|(reader, _)| curved(reader));
+        Sweeps {
+            adjoints: Reverse::new(net, |id| curved(id) || (with_jacobian && is_input(id))),
+            tangents: Forward::new(net, 1, feeds_curved, |_| false),
+            products: Reverse::new(net, is_input),
+        }
+    }
+
+    /// For each lane.
+    pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>) -> cost::ReverseOverForward {
+        let curved: u64 = net.layers().filter(|(_, l)| l.kind().is_curved()).map(|(_, l)| l.units() as u64).sum();
+        cost::ReverseOverForward {
+            tangent: self.tangents.operations(net),
+            adjoint: self.adjoints.operations(net),
+            product: self.products.operations(net) + cost::WRITE * curved,
+        }
+    }
+}
+
 /// Colored groups of outputs: the choice that [`ReverseOverForward`] is built from.
 pub(crate) struct Groups {
     /// Group of each output.
@@ -213,13 +250,14 @@ impl Groups {
     ///
     /// All groups share one coloring where that is cheaper: then their tangents are carried once.
     ///
-    /// `None` as soon as the groups colored so far cost `limit` plain evaluations: whoever has something as cheap
+    /// `None` as soon as the groups colored so far cost `limit` operations: whoever has something as cheap
     /// need not wait for the others.
     pub(crate) fn within<T: Scalar>(
         net: &Network<T>,
         sparsity: &Sparsity,
         of_output: Coloring,
         order: Order,
+        cost: cost::ReverseOverForward,
         limit: u64,
     ) -> Option<Self> {
         let mut known: HashMap<Vec<Meeting>, usize> = HashMap::new();
@@ -239,7 +277,7 @@ impl Groups {
             let coloring = color(outputs, &mut colorings);
             coloring_of.push(coloring);
             // A coloring that all share has no fewer lanes, so this bounds both ways from below.
-            spent += cost::reverse_over_forward(0, [colorings[coloring].1]);
+            spent += cost.of(0, [colorings[coloring].1]);
             if spent >= limit {
                 return None;
             }
@@ -249,16 +287,16 @@ impl Groups {
             let shared = color(&all, &mut colorings);
             let common = Groups { of_output, coloring_of: vec![shared; members.len()], colorings: colorings.clone() };
             let own = Groups { coloring_of, of_output: common.of_output.clone(), colorings };
-            return Some(if common.cost() < own.cost() { common } else { own });
+            return Some(if common.cost(cost) < own.cost(cost) { common } else { own });
         }
         Some(Groups { of_output, colorings, coloring_of })
     }
 
-    /// In plain evaluations.
-    pub(crate) fn cost(&self) -> u64 {
+    /// In operations.
+    pub(crate) fn cost(&self, cost: cost::ReverseOverForward) -> u64 {
         let lanes = |&c: &usize| self.colorings[c].1;
         let tangents = self.coloring_of.chunks(ROUND).map(|round| distinct(round).iter().map(lanes).sum::<usize>());
-        cost::reverse_over_forward(tangents.sum(), self.coloring_of.iter().map(lanes))
+        cost.of(tangents.sum(), self.coloring_of.iter().map(lanes))
     }
 
     /// The group of each output.
@@ -330,16 +368,8 @@ impl Groups {
                 Source { task: group / ROUND, stage: 0, layer, unit, lane: (group % ROUND) as u32 }
             })
         });
-        let curved = |id: LayerId| net.layer(id).kind().is_curved();
-        let is_input = |id: LayerId| net.input_layers().contains(&id);
-        let feeds_curved = |id: LayerId| net.readers(id).any(|(reader, _)| curved(reader));
-        let program = ReverseOverForward {
-            adjoints: Reverse::new(net, |id| curved(id) || (jacobian.is_some() && is_input(id))),
-            tangents: Forward::new(net, 1, feeds_curved),
-            products: Reverse::new(net, is_input),
-            colorings,
-            rounds,
-        };
+        let Sweeps { adjoints, tangents, products } = Sweeps::new(net, jacobian.is_some());
+        let program = ReverseOverForward { adjoints, tangents, products, colorings, rounds };
         (Program::ReverseOverForward(program), read, read_jacobian)
     }
 }

@@ -4,14 +4,18 @@
 //! (reverse-over-forward). The tangent obeys the same linear rules; a curved layer adds what its slope changes
 //! by: `ż̄ += σ'' ā ż`, and for a product `ǡ += ḃ c̄`.
 
+use crate::cost;
 use crate::forward::Forward;
 use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
-use crate::network::{LayerId, Network};
+use crate::network::{Layer, LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::Scalar;
 use crate::schedule::Schedule;
 use crate::tape::Pass;
 use std::ops::Range;
+
+/// An adjoint seed: layer, unit, lane.
+pub(crate) type OutputSeed = (LayerId, u32, u32);
 
 /// A reverse sweep, prepared for the structure of a network.
 #[derive(Clone, Debug)]
@@ -45,6 +49,16 @@ impl Reverse {
         Reverse { schedule: Schedule::new(&order, size, readers, keep) }
     }
 
+    /// Operations for each lane, with those that its numbers are worth where they are written.
+    pub(crate) fn operations<T: Scalar>(&self, net: &Network<T>) -> u64 {
+        let of = |(id, layer): (LayerId, &Layer<T>)| {
+            let share = |(reader, _)| net.operations_of(reader) / net.operands(reader).len() as u64;
+            let made: u64 = net.readers(id).map(share).sum();
+            if self.schedule.slot(id).is_some() { made + cost::WRITE * layer.units() as u64 } else { 0 }
+        };
+        net.layers().map(of).sum()
+    }
+
     /// Numbers that the buffers hold for each lane.
     pub(crate) fn size(&self) -> usize {
         self.schedule.total()
@@ -56,12 +70,7 @@ impl Reverse {
     }
 
     /// Carries one block of lanes from the outputs to the inputs; `seeds` are `(layer, unit, lane)` with weight one.
-    pub(crate) fn adjoints<T: Scalar>(
-        &self,
-        pass: Pass<'_, T>,
-        seeds: &[(LayerId, u32, u32)],
-        buffers: &mut Vec<Vec<T>>,
-    ) {
+    pub(crate) fn adjoints<T: Scalar>(&self, pass: Pass<'_, T>, seeds: &[OutputSeed], buffers: &mut Vec<Vec<T>>) {
         let samples = pass.lanes.samples;
         let width = pass.lanes.len();
         self.sweep(pass, buffers, None, |id, out| {

@@ -242,6 +242,39 @@ impl Sparsity {
         meetings
     }
 
+    /// R(k) of the units of a layer.
+    pub(crate) fn reach(&self, layer: LayerId) -> &[SetId] {
+        &self.layers[layer.index()].reach
+    }
+
+    /// The members of both sets, ascending.
+    pub(crate) fn common(&self, a: SetId, b: SetId) -> Vec<u32> {
+        if a == b {
+            return self.sets.members(a).collect();
+        }
+        let mut others = self.sets.members(b).peekable();
+        let shared = self.sets.members(a).filter(|&j| {
+            while others.next_if(|&other| other < j).is_some() {}
+            others.peek() == Some(&j)
+        });
+        shared.collect()
+    }
+
+    /// The inputs of each meeting: one row for each.
+    pub(crate) fn unions(&self, meetings: &[Meeting]) -> Result<Pattern> {
+        let mut indptr = vec![0];
+        let mut indices = Vec::new();
+        let mut merged: Vec<Run> = Vec::new();
+        for &(a, b) in meetings {
+            self.sets.merge_into(&[a, b], &mut merged);
+            let row = merged.iter().map(|r| u64::from(r.1 - r.0)).sum::<u64>();
+            self.affordable(indices.len() as u64 + row, "the inputs that meet")?;
+            indices.extend(merged.iter().flat_map(|&(start, end)| start..end));
+            indptr.push(indices.len());
+        }
+        Ok(Pattern::from_sorted_parts(self.inputs, indptr, indices))
+    }
+
     /// One set that holds every input of the meetings and meets itself: then all of them are adjacent.
     pub(crate) fn covering_clique(&self, meetings: &[Meeting]) -> Option<Vec<u32>> {
         let ids: Vec<SetId> = meetings.iter().flat_map(|&(a, b)| [a, b]).collect();

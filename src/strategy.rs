@@ -26,14 +26,22 @@ pub enum Strategy {
     DoubleForward,
     /// Hessian diagonal: Hessian-vector products, inputs colored at distance one for each group of outputs.
     ReverseOverForward,
+    /// Hessian diagonal: a sum over the nonlinear units, of adjoint lanes times squares of tangent lanes.
+    Nodal,
     /// Either: one lane for every input, every entry computed; the oracle of all others.
     Dense,
 }
 
 impl Strategy {
     /// All of them, the oracle last.
-    pub const ALL: [Strategy; 5] =
-        [Strategy::Forward, Strategy::Reverse, Strategy::DoubleForward, Strategy::ReverseOverForward, Strategy::Dense];
+    pub const ALL: [Strategy; 6] = [
+        Strategy::Forward,
+        Strategy::Reverse,
+        Strategy::DoubleForward,
+        Strategy::ReverseOverForward,
+        Strategy::Nodal,
+        Strategy::Dense,
+    ];
 
     /// Those that compute the quantity.
     pub fn of(quantity: Quantity) -> impl Iterator<Item = Strategy> {
@@ -44,7 +52,9 @@ impl Strategy {
     pub fn computes(self, quantity: Quantity) -> bool {
         match self {
             Strategy::Forward | Strategy::Reverse => quantity == Quantity::Jacobian,
-            Strategy::DoubleForward | Strategy::ReverseOverForward => quantity == Quantity::HessianDiagonal,
+            Strategy::DoubleForward | Strategy::ReverseOverForward | Strategy::Nodal => {
+                quantity == Quantity::HessianDiagonal
+            }
             Strategy::Dense => true,
         }
     }
@@ -55,6 +65,7 @@ impl Strategy {
             Strategy::Reverse => "reverse",
             Strategy::DoubleForward => "double-forward",
             Strategy::ReverseOverForward => "reverse-over-forward",
+            Strategy::Nodal => "nodal",
             Strategy::Dense => "dense",
         }
     }

@@ -91,11 +91,12 @@ impl<T> Default for PointSpace<T> {
 pub(crate) struct LaneSpace<T> {
     pub(crate) forward: Vec<Vec<T>>,
     pub(crate) reverse: Vec<Vec<T>>,
+    pub(crate) sums: Vec<T>,
 }
 
 impl<T> Default for LaneSpace<T> {
     fn default() -> Self {
-        LaneSpace { forward: Vec::new(), reverse: Vec::new() }
+        LaneSpace { forward: Vec::new(), reverse: Vec::new(), sums: Vec::new() }
     }
 }
 

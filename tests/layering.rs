@@ -5,14 +5,15 @@ use std::fs;
 use std::path::Path;
 
 /// The levels of the house, from the ground up; modules of one level do not know each other.
-const LEVELS: [&[&str]; 12] = [
+const LEVELS: [&[&str]; 13] = [
     &["cost", "dual", "error", "memory", "scalar", "sets", "spread"],
     &["activation", "pattern", "rows", "strategy"],
     &["coloring", "layer", "spy"],
     &["network"],
-    &["compress", "files", "schedule", "sparsity", "tape"],
+    &["compress", "files", "influence", "schedule", "sparsity", "tape"],
     &["forward", "workspace"],
     &["reverse"],
+    &["nodal"],
     &["program"],
     &["planner"],
     &["plan"],

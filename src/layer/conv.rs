@@ -149,18 +149,32 @@ impl<T: Scalar> Conv<T> {
 
     /// All channels of a group see the same inputs at a position, so each set is united once for the group.
     pub(crate) fn propagate(&self, operand: &[SetId], sets: &mut Sets) -> Vec<SetId> {
+        self.united(Side::Output, operand, sets)
+    }
+
+    /// What each unit of the operand reaches: the mirror.
+    pub(crate) fn influence(&self, own: &[SetId], sets: &mut Sets) -> Vec<SetId> {
+        self.united(Side::Input, own, sets)
+    }
+
+    /// The sets of one side from those of the other.
+    fn united(&self, to: Side, from: &[SetId], sets: &mut Sets) -> Vec<SetId> {
         let [outputs, inputs] = self.channels.map(|c| c / self.groups);
-        let (seen, made) = (self.positions(Side::Input), self.positions(Side::Output));
-        let mut result = vec![EMPTY; self.channels[0] * made];
-        let mut united = vec![EMPTY; seen];
+        let (other, made, read) = match to {
+            Side::Output => (Side::Input, outputs, inputs),
+            Side::Input => (Side::Output, inputs, outputs),
+        };
+        let (there, here) = (self.positions(other), self.positions(to));
+        let mut result = vec![EMPTY; self.groups * made * here];
+        let mut united = vec![EMPTY; there];
         for group in 0..self.groups {
             for (position, united) in united.iter_mut().enumerate() {
-                *united = sets.union((0..inputs).map(|c| operand[(group * inputs + c) * seen + position]));
+                *united = sets.union((0..read).map(|c| from[(group * read + c) * there + position]));
             }
-            for position in 0..made {
-                let set = sets.union(self.neighbors(Side::Output, position).map(|(p, _)| united[p]));
-                for c in 0..outputs {
-                    result[(group * outputs + c) * made + position] = set;
+            for position in 0..here {
+                let set = sets.union(self.neighbors(to, position).map(|(p, _)| united[p]));
+                for c in 0..made {
+                    result[(group * made + c) * here + position] = set;
                 }
             }
         }

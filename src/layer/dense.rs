@@ -64,6 +64,11 @@ impl<T: Scalar> Dense<T> {
         vec![sets.union(operand.iter().copied()); self.weight.nrows()]
     }
 
+    /// Every operand unit reaches what any output unit reaches.
+    pub(crate) fn influence(&self, own: &[SetId], sets: &mut Sets) -> Vec<SetId> {
+        vec![sets.union(own.iter().copied()); self.weight.ncols()]
+    }
+
     pub(crate) fn mark_operands(&self, live: &[bool], operand: &mut [bool]) {
         if live.contains(&true) {
             operand.fill(true);

@@ -5,7 +5,7 @@ use crate::error::{Result, ensure};
 use crate::pattern::Pattern;
 use crate::rows::{Rows, add};
 use crate::scalar::Scalar;
-use crate::sets::{EMPTY, SetId};
+use crate::sets::{EMPTY, SetId, Sets};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -68,6 +68,13 @@ impl<T: Scalar> Gather<T> {
         for (&i, _) in self.index.iter().zip(live).filter(|&(&i, &live)| live && range.contains(&(i as usize))) {
             operand[i as usize - range.start] = true;
         }
+    }
+
+    /// What each unit of operand `q` reaches through this layer.
+    pub(crate) fn influence(&self, own: &[SetId], q: usize, sets: &mut Sets) -> Vec<SetId> {
+        let readers = self.readers();
+        let range = self.offsets[q]..self.offsets[q + 1];
+        range.map(|unit| sets.union(readers.row(unit).iter().map(|&k| own[k as usize]))).collect()
     }
 
     fn readers(&self) -> &Pattern {

@@ -86,7 +86,7 @@ impl Lanes {
 
     /// `out ← f(factor of the sample, from, out)` on every lane.
     #[inline(always)]
-    fn zip<T: Scalar>(self, factors: &[T], from: &[T], out: &mut [T], f: impl Fn(T, T, T) -> T) {
+    pub(crate) fn zip<T: Scalar>(self, factors: &[T], from: &[T], out: &mut [T], f: impl Fn(T, T, T) -> T) {
         if let [factor] = *factors {
             for (out, &from) in out.iter_mut().zip(from) {
                 *out = f(factor, from, *out);
@@ -234,6 +234,18 @@ impl<T: Scalar> Kind<T> {
             Kind::Elementwise(_) => operands[0].to_vec(),
             Kind::Product => (0..operands[0].len()).map(|k| sets.union([operands[0][k], operands[1][k]])).collect(),
             Kind::Select(l) => l.propagate(operands, sets),
+        }
+    }
+
+    /// Sets of what units reach, backwards through the layer: those of operand `q`, from the layer's own.
+    pub(crate) fn influence(&self, own: &[SetId], q: usize, sets: &mut Sets) -> Vec<SetId> {
+        match self {
+            Kind::Dense(l) => l.influence(own, sets),
+            Kind::Sparse(l) => l.influence(own, sets),
+            Kind::Conv(l) => l.influence(own, sets),
+            Kind::Gather(l) => l.influence(own, q, sets),
+            Kind::Select(l) => l.influence(own, q, sets),
+            Kind::Input | Kind::Sum(_) | Kind::Elementwise(_) | Kind::Product => own.to_vec(),
         }
     }
 

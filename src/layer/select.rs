@@ -62,6 +62,17 @@ impl Select {
         self.candidates().map(|c| sets.union(c.iter().map(set))).collect()
     }
 
+    /// What each unit of operand `q` reaches through this layer.
+    pub(crate) fn influence(&self, own: &[SetId], q: usize, sets: &mut Sets) -> Vec<SetId> {
+        let readers = self.readers();
+        let range = self.offsets[q]..self.offsets[q + 1];
+        range.map(|unit| sets.union(readers.row(unit).iter().map(|&k| own[k as usize]))).collect()
+    }
+
+    fn readers(&self) -> &Pattern {
+        self.readers.get_or_init(|| readers(self.offsets[self.offsets.len() - 1], self.candidates()))
+    }
+
     pub(crate) fn mark_operand(&self, live: &[bool], q: usize, operand: &mut [bool]) {
         let range = self.offsets[q]..self.offsets[q + 1];
         for (candidates, _) in self.candidates().zip(live).filter(|&(_, &live)| live) {
@@ -127,7 +138,7 @@ impl Select {
         out: &mut [T],
     ) {
         let start = self.offsets[operand];
-        let readers = self.readers.get_or_init(|| readers(self.offsets[self.offsets.len() - 1], self.candidates()));
+        let readers = self.readers();
         for (unit, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
             for &k in readers.row(start + unit) {
                 let choice = &choice[k as usize * lanes.samples..][..lanes.samples];

@@ -59,6 +59,15 @@ impl<T: Scalar> Sparse<T> {
         (0..self.matrix.rows()).map(|i| sets.union(row(&self.matrix, i).0.iter().map(|&j| operand[j]))).collect()
     }
 
+    pub(crate) fn influence(&self, own: &[SetId], sets: &mut Sets) -> Vec<SetId> {
+        let transpose = self.transposed();
+        (0..transpose.rows()).map(|j| sets.union(row(transpose, j).0.iter().map(|&i| own[i]))).collect()
+    }
+
+    fn transposed(&self) -> &CsMat<T> {
+        self.transpose.get_or_init(|| self.matrix.transpose_view().to_csr())
+    }
+
     pub(crate) fn mark_operands(&self, live: &[bool], operand: &mut [bool]) {
         for i in (0..live.len()).filter(|&i| live[i]) {
             row(&self.matrix, i).0.iter().for_each(|&j| operand[j] = true);
@@ -113,7 +122,7 @@ impl<T: Scalar> Linear<T> for Sparse<T> {
     }
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
-        let transpose = self.transpose.get_or_init(|| self.matrix.transpose_view().to_csr());
+        let transpose = self.transposed();
         vectorized(
             #[inline(always)]
             || multiply(transpose, rows, adjoint, out),

@@ -201,21 +201,24 @@ impl<T: Scalar> Network<T> {
 
     /// Number of multiplications and additions of one evaluation, about: twice the weights used.
     pub fn operations(&self) -> u64 {
-        let of = |(id, layer): (LayerId, &Layer<T>)| {
-            let units = layer.units() as u64;
-            match &layer.kind {
-                Kind::Input | Kind::Gather(_) => 0,
-                Kind::Dense(l) => 2 * l.weight().len() as u64,
-                Kind::Sparse(l) => 2 * l.matrix().nnz() as u64,
-                Kind::Conv(l) => {
-                    let per_unit: usize = l.weight_shape()[1..].iter().product();
-                    2 * units * per_unit as u64
-                }
-                Kind::Sum(l) => 2 * units * Sum::scales(l).len() as u64,
-                Kind::Elementwise(_) | Kind::Product | Kind::Select(_) => units * self.operands(id).len() as u64,
+        self.layers().map(|(id, _)| self.operations_of(id)).sum()
+    }
+
+    /// Those of one layer.
+    pub(crate) fn operations_of(&self, id: LayerId) -> u64 {
+        let layer = self.layer(id);
+        let units = layer.units() as u64;
+        match &layer.kind {
+            Kind::Input | Kind::Gather(_) => 0,
+            Kind::Dense(l) => 2 * l.weight().len() as u64,
+            Kind::Sparse(l) => 2 * l.matrix().nnz() as u64,
+            Kind::Conv(l) => {
+                let per_unit: usize = l.weight_shape()[1..].iter().product();
+                2 * units * per_unit as u64
             }
-        };
-        self.layers().map(of).sum()
+            Kind::Sum(l) => 2 * units * Sum::scales(l).len() as u64,
+            Kind::Elementwise(_) | Kind::Product | Kind::Select(_) => units * self.operands(id).len() as u64,
+        }
     }
 
     /// What a plan depends on, and nothing else: everything but the values of the weights.

@@ -1,0 +1,365 @@
+//! `nodal`: the Hessian diagonal as a sum over the curved units,
+//!
+//! ```text
+//! D_ij = Σ_k  ∂y_i/∂a_k · σ''(z_k) · (∂z_k/∂x_j)²      and for a product c = a·b  2 ∂y_i/∂c · ∂a/∂x_j · ∂b/∂x_j.
+//! ```
+//!
+//! The first factors come from adjoint lanes, one sweep for all outputs; the others from tangent lanes of first
+//! order, which go no further than the last curved layer. Both are compressed.
+//!
+//! Exact if inputs of one color never meet in a curved unit that reaches an output (then a lane holds ∂z_k/∂x_j
+//! itself), and if no curved unit reaches two outputs of one color.
+
+use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
+use crate::compress::{InputLanes, Readout, occupied_colors, unit_of};
+use crate::cost;
+use crate::error::{Result, ensure};
+use crate::forward::Forward;
+use crate::influence::Influence;
+use crate::layer::{Kind, Lanes};
+use crate::network::{LayerId, Network};
+use crate::pattern::Pattern;
+use crate::reverse::{OutputSeed, Reverse};
+use crate::rows::Rows;
+use crate::scalar::{Scalar, vectorized};
+use crate::sets::{EMPTY, SetId};
+use crate::sparsity::Sparsity;
+use crate::tape::Pass;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Units whose terms are made before they are summed.
+const CHUNK: usize = 64;
+
+/// The curved units of a network in classes: all units of a class see the same inputs and reach the same outputs,
+/// so that their terms are summed before they are put in their places.
+pub(crate) struct Units {
+    influence: Influence,
+    layers: Vec<(LayerId, Classes)>,
+    /// For each list of classes that a layer has: inputs of both operands, and outputs.
+    lists: Vec<Arc<Vec<Class>>>,
+    pub(crate) of_output: Coloring,
+    /// Which inputs take part, by their color; and the number of colors.
+    input_colors: (Vec<u32>, usize),
+}
+
+/// Sets of inputs that the two operands see (of a function: twice the one), and of outputs that are reached.
+type Class = (SetId, SetId, SetId);
+
+/// The class of each unit of a layer.
+#[derive(Clone, Debug)]
+struct Classes {
+    /// `None`: all units are of one class. `u32::MAX`: the unit adds nothing.
+    of: Option<Vec<u32>>,
+    list: usize,
+}
+
+impl Units {
+    /// Classes and colors. `jacobian`, if it is wanted too, must be readable from the adjoint lanes.
+    pub(crate) fn new<T: Scalar>(
+        net: &Network<T>,
+        sparsity: &Sparsity,
+        jacobian: Option<&Pattern>,
+        order: Order,
+        max_bytes: u64,
+    ) -> Result<Self> {
+        let influence = Influence::within(net, max_bytes)?;
+        let mut layers = Vec::new();
+        let mut lists: Vec<Arc<Vec<Class>>> = Vec::new();
+        let mut known = HashMap::new();
+        let (mut meetings, mut reached) = (HashMap::new(), HashMap::new());
+        for (id, layer) in net.layers().filter(|(_, layer)| layer.kind().is_curved()) {
+            let operands = net.operands(id);
+            let (a, b) = (sparsity.reach(operands[0]), sparsity.reach(operands[operands.len() - 1]));
+            let outputs = influence.of(id);
+            let mut list: Vec<Class> = Vec::new();
+            let mut number = HashMap::new();
+            let of: Vec<u32> = (0..layer.units())
+                .map(|k| {
+                    let class = (a[k], b[k], outputs[k]);
+                    if class.0 == EMPTY || class.1 == EMPTY || class.2 == EMPTY {
+                        return u32::MAX;
+                    }
+                    *number.entry(class).or_insert_with(|| {
+                        list.push(class);
+                        list.len() as u32 - 1
+                    })
+                })
+                .collect();
+            if list.is_empty() {
+                continue;
+            }
+            for &(a, b, outputs) in &list {
+                meetings.insert((a.min(b), a.max(b)), ());
+                reached.insert(outputs, ());
+            }
+            let list = *known.entry(list).or_insert_with_key(|list| {
+                lists.push(Arc::new(list.clone()));
+                lists.len() - 1
+            });
+            let one = lists[list].len() == 1 && !of.contains(&u32::MAX);
+            layers.push((id, Classes { of: (!one).then_some(of), list }));
+        }
+        let of_input = {
+            let mut rows: Vec<_> = meetings.into_keys().collect();
+            rows.sort_unstable();
+            sparsity.unions(&rows)?
+        };
+        let mut reached: Vec<SetId> = reached.into_keys().collect();
+        reached.sort_unstable();
+        let mut rows: Vec<Vec<u32>> = reached.iter().map(|&set| influence.sets.members(set).collect()).collect();
+        if let Some(jacobian) = jacobian {
+            let columns = jacobian.transpose();
+            rows.extend((0..columns.rows()).map(|j| columns.row(j).to_vec()));
+        }
+        let of_output = Pattern::from_rows(net.outputs(), rows).expect("outputs are numbered from zero");
+        let color = |pattern: &Pattern| partial_distance2_coloring(pattern, Side::Columns, order);
+        let coloring = color(&of_input);
+        Ok(Units {
+            influence,
+            layers,
+            lists,
+            input_colors: occupied_colors(&of_input, &coloring),
+            of_output: color(&of_output),
+        })
+    }
+
+    /// Tangent lanes.
+    pub(crate) fn tangent_lanes(&self) -> usize {
+        self.input_colors.1
+    }
+
+    /// In operations.
+    pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> u64 {
+        let (adjoints, tangents) = self.sweeps(net, with_jacobian);
+        let units = self.layers.iter().map(|(id, _)| net.layer(*id).units() as u64).sum();
+        let adjoints = [self.of_output.count() as u64, adjoints.operations(net)];
+        cost::nodal(adjoints, [self.tangent_lanes() as u64, tangents.operations(net)], units)
+    }
+
+    fn sweeps<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> (Reverse, Forward) {
+        let curved = |id: LayerId| self.layers.iter().any(|(layer, _)| *layer == id);
+        let wanted = |id: LayerId| curved(id) || with_jacobian && net.input_layers().contains(&id);
+        (Reverse::new(net, wanted), Forward::new(net, 1, |_| false, curved))
+    }
+
+    /// The program, and how the entries of `diagonal` are read.
+    ///
+    /// # Errors
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if there are more than 2³² sums.
+    pub(crate) fn program<T: Scalar>(
+        &self,
+        net: &Network<T>,
+        sparsity: &Sparsity,
+        diagonal: &Pattern,
+        with_jacobian: bool,
+        width: impl Fn(usize) -> usize,
+    ) -> Result<(Nodal, Readout)> {
+        let (colors, count) = &self.input_colors;
+        let inputs = InputLanes::new(net, colors, *count, width(*count).max(1));
+        let rows = self.of_output.count();
+        let sums = self.lists.iter().map(|l| l.len()).max().unwrap_or(0) * rows;
+        ensure!(
+            (sums as u64).saturating_mul(inputs.width() as u64) <= u64::from(u32::MAX),
+            TooLarge,
+            "the nodal sums of {sums} rows"
+        );
+        let columns = unit_of(net, net.input_layers());
+        let task_of = |j: u32| {
+            let (q, unit) = columns[j as usize];
+            inputs.place(inputs.color(q as usize, unit as usize))
+        };
+        let readout = Readout::placed(diagonal, inputs.blocks(), |j| task_of(j).0);
+        let scatter = |list: &Arc<Vec<Class>>| {
+            let mut tasks: Vec<Vec<(u32, u32)>> = vec![Vec::new(); inputs.blocks()];
+            for (class, &(a, b, outputs)) in list.iter().enumerate() {
+                let seen = sparsity.common(a, b);
+                for i in self.influence.sets.members(outputs) {
+                    let row = self.of_output.color(i as usize) as usize;
+                    let entries = diagonal.row(i as usize);
+                    let first = diagonal.indptr()[i as usize];
+                    let mut at = 0;
+                    for &j in &seen {
+                        at += entries[at..].partition_point(|&entry| entry < j);
+                        let (task, lane) = task_of(j);
+                        let lanes = inputs.lanes(task, 1).count;
+                        let from = (class * rows + row) * lanes + lane as usize;
+                        tasks[task].push((from as u32, readout.place(first + at)));
+                    }
+                }
+            }
+            Arc::new(tasks)
+        };
+        let lists: Vec<_> = self.lists.iter().map(scatter).collect();
+        let list_of = |k: usize| self.layers.get(k).map(|(_, classes)| classes.list);
+        let sums = self.layers.iter().enumerate().map(|(k, (layer, classes))| Sum {
+            layer: *layer,
+            class_of: classes.of.clone(),
+            sums: self.lists[classes.list].len(),
+            places: lists[classes.list].clone(),
+            // Layers in a row with the same classes are summed together.
+            begins: k.checked_sub(1).and_then(list_of) != Some(classes.list),
+            ends: list_of(k + 1) != Some(classes.list),
+        });
+        let sums: Vec<Sum> = sums.collect();
+        let mut seeds = Vec::new();
+        for (i, &(q, unit)) in unit_of(net, net.output_layers()).iter().enumerate() {
+            seeds.push((net.output_layers()[q as usize], unit, self.of_output.color(i)));
+        }
+        let (adjoints, tangents) = self.sweeps(net, with_jacobian);
+        let nodal = Nodal { adjoints, tangents, inputs, rows, seeds, sums };
+        Ok((nodal, readout))
+    }
+}
+
+/// What is done for a block of samples.
+#[derive(Clone, Debug)]
+pub(crate) struct Nodal {
+    /// Carries the adjoints of all outputs and keeps them where the network is curved.
+    pub(crate) adjoints: Reverse,
+    /// Carries the tangents to the last curved layer.
+    pub(crate) tangents: Forward,
+    pub(crate) inputs: InputLanes,
+    /// Adjoint lanes.
+    pub(crate) rows: usize,
+    pub(crate) seeds: Vec<OutputSeed>,
+    sums: Vec<Sum>,
+}
+
+/// The terms of one curved layer.
+#[derive(Clone, Debug)]
+struct Sum {
+    layer: LayerId,
+    class_of: Option<Vec<u32>>,
+    /// Number of classes.
+    sums: usize,
+    /// For each task, which sum (class, adjoint lane, tangent lane) belongs to which of its entries.
+    places: Arc<Vec<Vec<(u32, u32)>>>,
+    begins: bool,
+    ends: bool,
+}
+
+impl Nodal {
+    /// Numbers of work space for each lane, beside the sweeps' buffers.
+    pub(crate) fn size(&self) -> usize {
+        self.sums.iter().map(|s| s.sums * self.rows).max().unwrap_or(0) + CHUNK * (self.rows + 1)
+    }
+
+    /// Makes the work space large enough for a number of lanes.
+    pub(crate) fn prepare<T: Scalar>(&self, space: &mut Vec<T>, lanes: usize) {
+        let needed = self.size() * lanes;
+        if space.len() < needed {
+            space.resize(needed, T::zero());
+        }
+    }
+
+    /// Adds the terms of one curved layer to the entries of a task; `adjoint` gives the layer's own block, `operands`
+    /// are the tangents of what it reads.
+    pub(crate) fn add<'a, T: Scalar>(
+        &self,
+        task: usize,
+        layer: LayerId,
+        pass: Pass<'_, T>,
+        adjoint: impl Fn(LayerId) -> Rows<'a, T>,
+        operands: [Rows<'_, T>; 2],
+        space: &mut [T],
+        packed: &mut [T],
+    ) {
+        let Some(sum) = self.sums.iter().find(|s| s.layer == layer) else { return };
+        let Pass { net, tape, lanes, .. } = pass;
+        let adjoint = adjoint(layer);
+        let (samples, width) = (lanes.samples, lanes.len());
+        let (weight_len, units) = (self.rows * samples, net.layer(layer).units());
+        let (sums, rest) = space.split_at_mut(sum.sums * self.rows * width);
+        let (weights, rest) = rest.split_at_mut(CHUNK * weight_len);
+        let terms = &mut rest[..CHUNK * width];
+        if sum.begins {
+            sums.fill(T::zero());
+        }
+        let second = match net.layer(layer).kind() {
+            Kind::Elementwise(_) => Some(tape.slopes(layer).second),
+            _ => None,
+        };
+        // One class and many outputs at one point: a matrix product.
+        let as_product = sum.class_of.is_none() && samples == 1 && self.rows >= 4;
+        for start in (0..units).step_by(CHUNK) {
+            let chunk = start..units.min(start + CHUNK);
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
+                        let second = second.map(|s| s.row(k));
+                        weigh(second, adjoint.row(k), weights);
+                    }
+                    for (k, terms) in chunk.clone().zip(terms.chunks_exact_mut(width)) {
+                        let [a, b] = operands.map(|o| o.row(k));
+                        terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+                    }
+                },
+            );
+            let count = chunk.len();
+            if as_product {
+                let weights = MatRef::from_row_major_slice(&weights[..count * weight_len], count, weight_len);
+                let terms = MatRef::from_row_major_slice(&terms[..count * width], count, width);
+                let sums = MatMut::from_row_major_slice_mut(sums, self.rows, width);
+                matmul(sums, Accum::Add, weights.transpose(), terms, T::one(), Par::Seq);
+                continue;
+            }
+            let class_of = sum.class_of.as_deref();
+            vectorized(
+                #[inline(always)]
+                || accumulate(chunk, class_of, lanes, self.rows, weights, terms, sums),
+            );
+        }
+        if sum.ends {
+            for &(from, to) in &sum.places[task] {
+                let from = &sums[from as usize * samples..][..samples];
+                let to = &mut packed[to as usize * samples..][..samples];
+                to.iter_mut().zip(from).for_each(|(t, &f)| *t += f);
+            }
+        }
+    }
+}
+
+/// `ā σ''` of a function, `2 c̄` of a product, for every adjoint lane and sample.
+#[inline(always)]
+fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &[T], weights: &mut [T]) {
+    match second {
+        None => weights.iter_mut().zip(adjoint).for_each(|(w, &a)| *w = a + a),
+        Some(second) => {
+            for (weights, adjoint) in weights.chunks_exact_mut(second.len()).zip(adjoint.chunks_exact(second.len())) {
+                for (w, (&a, &s)) in weights.iter_mut().zip(adjoint.iter().zip(second)) {
+                    *w = a * s;
+                }
+            }
+        }
+    }
+}
+
+/// Adds the terms of some units, times their weights, to the sums of their classes.
+#[inline(always)]
+fn accumulate<T: Scalar>(
+    chunk: Range<usize>,
+    class_of: Option<&[u32]>,
+    lanes: Lanes,
+    rows: usize,
+    weights: &[T],
+    terms: &[T],
+    sums: &mut [T],
+) {
+    let width = lanes.len();
+    let weights = weights.chunks_exact(rows * lanes.samples);
+    for (k, (weights, terms)) in chunk.zip(weights.zip(terms.chunks_exact(width))) {
+        let class = class_of.map_or(0, |of| of[k]);
+        if class == u32::MAX {
+            continue;
+        }
+        let sums = &mut sums[class as usize * rows * width..][..rows * width];
+        for (weight, sums) in weights.chunks_exact(lanes.samples).zip(sums.chunks_exact_mut(width)) {
+            lanes.zip(weight, terms, sums, |w, t, s| t.mul_add(w, s));
+        }
+    }
+}
