@@ -1,7 +1,7 @@
-//! Two tables: the Hessian diagonal of networks of all kinds by both strategies, and how its time and memory grow
+//! Two tables: the Hessian diagonal of networks of all kinds by every strategy, and how its time and memory grow
 //! with the number of inputs.
 //!
-//! The strategies of a network are measured in turns, so that noise of the machine hits both; times are medians.
+//! The strategies of a network are measured in turns, so that noise of the machine hits all; times are medians.
 //!
 //! ```text
 //! cargo bench --bench table                      everything
@@ -104,7 +104,7 @@ fn cases(options: &Options) -> Vec<Case> {
     ]
 }
 
-/// Double-forward against reverse-over-forward.
+/// Every strategy but the oracle.
 fn strategies(options: &Options) -> Result<()> {
     let cases: Vec<Case> = cases(options).into_iter().filter(|c| options.wants(c.name)).collect();
     if cases.is_empty() {
@@ -121,12 +121,12 @@ fn strategies(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Measures both strategies of one network in turns, and prints a line for each.
+/// Measures the strategies of one network in turns, and prints a line for each.
 fn compare(case: &Case, options: &Options) -> Result<()> {
     let net = (case.network)();
     let chosen = Plan::new(&net, Quantity::HessianDiagonal)?.strategy();
-    let mut candidates =
-        [Candidate::new(Strategy::DoubleForward, case)?, Candidate::new(Strategy::ReverseOverForward, case)?];
+    let strategies = Strategy::of(Quantity::HessianDiagonal).filter(|&s| s != Strategy::Dense);
+    let mut candidates: Vec<Candidate> = strategies.map(|s| Candidate::new(s, case)).collect::<Result<_>>()?;
     let mut jobs: Vec<&mut Job> = candidates.iter_mut().filter_map(|c| c.job.as_mut()).collect();
     let mut times = measure(&mut jobs, options.effort()).into_iter();
     let mut first = None;

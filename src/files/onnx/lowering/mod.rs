@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 /// Numbers that one model may ask for in constants and movements, all together: a small file must not fill the
 /// memory.
-const BUDGET: usize = 1 << 29;
+const BUDGET: usize = 1 << 28;
 
 /// A network in the making.
 #[derive(Default)]
