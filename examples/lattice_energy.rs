@@ -1,5 +1,5 @@
 //! A scalar energy: its gradient is dense, so that double-forward needs a lane for every site, but its Hessian is
-//! sparse, so that reverse-over-forward needs a handful.
+//! sparse, so that nodal needs one adjoint and a handful of tangents.
 //!
 //! ```text
 //! cargo run --release --example lattice_energy
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{plan}\n");
     let forced = PlanOptions::new(Quantity::HessianDiagonal).strategy(Strategy::DoubleForward);
     let double_forward = Plan::with(&net, &forced)?;
-    assert_eq!(plan.strategy(), Strategy::ReverseOverForward);
+    assert_eq!(plan.strategy(), Strategy::Nodal);
     assert_eq!(double_forward.passes().lanes(), net.inputs(), "the gradient is dense");
     assert!(20 * plan.passes().lanes() < net.inputs(), "the Hessian is sparse");
 

@@ -96,9 +96,19 @@ impl ReverseOverForward {
     }
 }
 
-/// Adjoint lanes and tangent lanes, and for each curved unit a product of every pair of them.
-pub(crate) fn nodal([adjoints, of_adjoint]: [u64; 2], [tangents, of_tangent]: [u64; 2], curved_units: u64) -> u64 {
-    adjoints * of_adjoint + tangents * of_tangent + 2 * adjoints * tangents * curved_units
+/// Lanes of one direction, and the operations for each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side {
+    pub(crate) lanes: usize,
+    pub(crate) of_lane: u64,
+}
+
+/// Adjoint lanes and tangent lanes; a product of every pair of them for each curved unit, by matrix products for
+/// `together` of them, in short rows for the `scattered` ones; and the sums that are put in their places.
+pub(crate) fn nodal(adjoint: Side, tangent: Side, together: u64, scattered: u64, places: u64) -> u64 {
+    let sweeps = [adjoint, tangent].map(|side| side.lanes as u64 * side.of_lane);
+    let pairs = (adjoint.lanes * tangent.lanes) as u64;
+    sweeps[0] + sweeps[1] + pairs * (2 * together + WRITE * scattered) + 2 * WRITE * places
 }
 
 /// `1 group`, `2 groups`.

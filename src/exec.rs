@@ -8,7 +8,7 @@ use crate::error::{Result, bail, ensure};
 use crate::layer::Lanes;
 use crate::memory;
 use crate::network::{LayerId, Network};
-use crate::nodal::Nodal;
+use crate::nodal::{Nodal, Summing};
 use crate::plan::Plan;
 use crate::planner::sample_block;
 use crate::program::{Program, ReverseOverForward, Target, Task};
@@ -368,7 +368,7 @@ impl<T: Scalar> Run<'_, T> {
                 self.tasks(spread, &mut packed[..inputs.blocks()], |task, spread, lane_space, packed| {
                     let lanes = inputs.lanes(task, samples);
                     let pass = Pass { net, tape, lanes, spread };
-                    sweep.sweep(pass, |q| inputs.seeds(task, samples, q), &mut lane_space.forward, |_, _| ());
+                    sweep.sweep(pass, |q| inputs.seeds(task, samples, q), &mut lane_space.forward, |_, _, _| ());
                     self.workspace.count(Passes::forward(lanes.count));
                     let block = |id| sweep.block(net, &lane_space.forward, id, lanes);
                     pack(&plan.jacobian, task, 0, samples, 0, block, &mut packed.jacobian);
@@ -421,14 +421,11 @@ impl<T: Scalar> Run<'_, T> {
             let LaneSpace { forward, sums, .. } = lane_space;
             nodal.prepare(sums, lanes.len().max(adjoint_lanes.len()));
             packed.diagonal.fill(T::zero());
-            nodal.tangents.sweep(
-                pass,
-                |q| nodal.inputs.seeds(task, samples, q),
-                forward,
-                |id, operands| {
-                    nodal.add(task, id, pass, adjoint, operands, sums, &mut packed.diagonal);
-                },
-            );
+            let mut summing = Summing { nodal, task, pass, space: sums, packed: &mut packed.diagonal };
+            let seeds = |q| nodal.inputs.seeds(task, samples, q);
+            nodal.tangents.sweep(pass, seeds, forward, |id, rows, operands| {
+                summing.add(id, rows, adjoint(id), operands);
+            });
             self.workspace.count(Passes::forward(lanes.count));
         });
     }
@@ -459,7 +456,7 @@ impl<T: Scalar> Run<'_, T> {
             let inputs = &rof.colorings[*coloring];
             let lanes = inputs.lanes(*block, samples);
             let pass = Pass { net, tape, lanes, spread };
-            rof.tangents.sweep(pass, |q| inputs.seeds(*block, samples, q), &mut lane_space.forward, |_, _| ());
+            rof.tangents.sweep(pass, |q| inputs.seeds(*block, samples, q), &mut lane_space.forward, |_, _, _| ());
             self.workspace.count(Passes::forward(lanes.count));
             for (stage, &lane) in groups.iter().enumerate() {
                 let curvature = Curvature {

@@ -27,7 +27,7 @@ use crate::sparsity::Sparsity;
 use crate::tape::Pass;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use std::collections::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -41,6 +41,8 @@ pub(crate) struct Units {
     layers: Vec<(LayerId, Classes)>,
     /// For each list of classes that a layer has: inputs of both operands, and outputs.
     lists: Vec<Arc<Vec<Class>>>,
+    /// For each list the entries that its classes add to.
+    places: Vec<u64>,
     pub(crate) of_output: Coloring,
     /// Which inputs take part, by their color; and the number of colors.
     input_colors: (Vec<u32>, usize),
@@ -70,7 +72,7 @@ impl Units {
         let mut layers = Vec::new();
         let mut lists: Vec<Arc<Vec<Class>>> = Vec::new();
         let mut known = HashMap::new();
-        let (mut meetings, mut reached) = (HashMap::new(), HashMap::new());
+        let (mut meetings, mut reached) = (HashSet::new(), HashSet::new());
         for (id, layer) in net.layers().filter(|(_, layer)| layer.kind().is_curved()) {
             let operands = net.operands(id);
             let (a, b) = (sparsity.reach(operands[0]), sparsity.reach(operands[operands.len() - 1]));
@@ -93,8 +95,8 @@ impl Units {
                 continue;
             }
             for &(a, b, outputs) in &list {
-                meetings.insert((a.min(b), a.max(b)), ());
-                reached.insert(outputs, ());
+                meetings.insert((a.min(b), a.max(b)));
+                reached.insert(outputs);
             }
             let list = *known.entry(list).or_insert_with_key(|list| {
                 lists.push(Arc::new(list.clone()));
@@ -104,11 +106,15 @@ impl Units {
             layers.push((id, Classes { of: (!one).then_some(of), list }));
         }
         let of_input = {
-            let mut rows: Vec<_> = meetings.into_keys().collect();
+            let mut rows: Vec<_> = meetings.into_iter().collect();
             rows.sort_unstable();
             sparsity.unions(&rows)?
         };
-        let mut reached: Vec<SetId> = reached.into_keys().collect();
+        let entries = |&(a, b, outputs): &Class| {
+            sparsity.seen(a).min(sparsity.seen(b)) as u64 * influence.sets.len(outputs) as u64
+        };
+        let places = lists.iter().map(|list| list.iter().map(entries).sum()).collect();
+        let mut reached: Vec<SetId> = reached.into_iter().collect();
         reached.sort_unstable();
         let mut rows: Vec<Vec<u32>> = reached.iter().map(|&set| influence.sets.members(set).collect()).collect();
         if let Some(jacobian) = jacobian {
@@ -122,6 +128,7 @@ impl Units {
             influence,
             layers,
             lists,
+            places,
             input_colors: occupied_colors(&of_input, &coloring),
             of_output: color(&of_output),
         })
@@ -135,9 +142,19 @@ impl Units {
     /// In operations.
     pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> u64 {
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
-        let units = self.layers.iter().map(|(id, _)| net.layer(*id).units() as u64).sum();
-        let adjoints = [self.of_output.count() as u64, adjoints.operations(net)];
-        cost::nodal(adjoints, [self.tangent_lanes() as u64, tangents.operations(net)], units)
+        let adjoint = cost::Side { lanes: self.of_output.count(), of_lane: adjoints.operations(net) };
+        let tangent = cost::Side { lanes: self.tangent_lanes(), of_lane: tangents.operations(net) };
+        let (mut together, mut scattered, mut places) = (0, 0, 0);
+        for (id, classes) in &self.layers {
+            let units = net.layer(*id).units() as u64;
+            if classes.of.is_none() {
+                together += units
+            } else {
+                scattered += units
+            }
+            places += self.places[classes.list];
+        }
+        cost::nodal(adjoint, tangent, together, scattered, places)
     }
 
     fn sweeps<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> (Reverse, Forward) {
@@ -255,28 +272,32 @@ impl Nodal {
             space.resize(needed, T::zero());
         }
     }
+}
 
-    /// Adds the terms of one curved layer to the entries of a task; `adjoint` gives the layer's own block, `operands`
-    /// are the tangents of what it reads.
-    pub(crate) fn add<'a, T: Scalar>(
-        &self,
-        task: usize,
-        layer: LayerId,
-        pass: Pass<'_, T>,
-        adjoint: impl Fn(LayerId) -> Rows<'a, T>,
-        operands: [Rows<'_, T>; 2],
-        space: &mut [T],
-        packed: &mut [T],
-    ) {
-        let Some(sum) = self.sums.iter().find(|s| s.layer == layer) else { return };
-        let Pass { net, tape, lanes, .. } = pass;
-        let adjoint = adjoint(layer);
+/// The sums of one task on the way.
+pub(crate) struct Summing<'a, T> {
+    pub(crate) nodal: &'a Nodal,
+    pub(crate) task: usize,
+    pub(crate) pass: Pass<'a, T>,
+    /// Work space of [`Nodal::size`] numbers for each lane.
+    pub(crate) space: &'a mut [T],
+    /// The entries of the task.
+    pub(crate) packed: &'a mut [T],
+}
+
+impl<T: Scalar> Summing<'_, T> {
+    /// Adds the terms of some rows of a curved layer; `adjoint` is the layer's own block, `operands` are the rows of
+    /// the tangents of what it reads. All rows of a layer come in order.
+    pub(crate) fn add(&mut self, layer: LayerId, rows: Range<usize>, adjoint: Rows<'_, T>, operands: [&[T]; 2]) {
+        let Summing { nodal, task, pass, space, packed } = self;
+        let Some(sum) = nodal.sums.iter().find(|s| s.layer == layer) else { return };
+        let Pass { net, tape, lanes, .. } = *pass;
         let (samples, width) = (lanes.samples, lanes.len());
-        let (weight_len, units) = (self.rows * samples, net.layer(layer).units());
-        let (sums, rest) = space.split_at_mut(sum.sums * self.rows * width);
+        let (weight_len, units) = (nodal.rows * samples, net.layer(layer).units());
+        let (sums, rest) = space.split_at_mut(sum.sums * nodal.rows * width);
         let (weights, rest) = rest.split_at_mut(CHUNK * weight_len);
         let terms = &mut rest[..CHUNK * width];
-        if sum.begins {
+        if sum.begins && rows.start == 0 {
             sums.fill(T::zero());
         }
         let second = match net.layer(layer).kind() {
@@ -284,38 +305,37 @@ impl Nodal {
             _ => None,
         };
         // One class and many outputs at one point: a matrix product.
-        let as_product = sum.class_of.is_none() && samples == 1 && self.rows >= 4;
-        for start in (0..units).step_by(CHUNK) {
-            let chunk = start..units.min(start + CHUNK);
+        let as_product = sum.class_of.is_none() && samples == 1 && nodal.rows >= 4;
+        let class_of = sum.class_of.as_deref();
+        for start in rows.clone().step_by(CHUNK) {
+            let chunk = start..rows.end.min(start + CHUNK);
+            let [a, b] = operands.map(|o| &o[(start - rows.start) * width..][..chunk.len() * width]);
             vectorized(
                 #[inline(always)]
                 || {
                     for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
-                        let second = second.map(|s| s.row(k));
-                        weigh(second, adjoint.row(k), weights);
+                        weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
-                    for (k, terms) in chunk.clone().zip(terms.chunks_exact_mut(width)) {
-                        let [a, b] = operands.map(|o| o.row(k));
-                        terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+                    if nodal.rows == 1 {
+                        add_terms(chunk.clone(), class_of, lanes, weights, [a, b], sums);
+                        return;
+                    }
+                    terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+                    if !as_product {
+                        add_terms_of_rows(chunk.clone(), class_of, lanes, nodal.rows, weights, terms, sums);
                     }
                 },
             );
-            let count = chunk.len();
             if as_product {
+                let count = chunk.len();
                 let weights = MatRef::from_row_major_slice(&weights[..count * weight_len], count, weight_len);
                 let terms = MatRef::from_row_major_slice(&terms[..count * width], count, width);
-                let sums = MatMut::from_row_major_slice_mut(sums, self.rows, width);
+                let sums = MatMut::from_row_major_slice_mut(sums, nodal.rows, width);
                 matmul(sums, Accum::Add, weights.transpose(), terms, T::one(), Par::Seq);
-                continue;
             }
-            let class_of = sum.class_of.as_deref();
-            vectorized(
-                #[inline(always)]
-                || accumulate(chunk, class_of, lanes, self.rows, weights, terms, sums),
-            );
         }
-        if sum.ends {
-            for &(from, to) in &sum.places[task] {
+        if sum.ends && rows.end == units {
+            for &(from, to) in &sum.places[*task] {
                 let from = &sums[from as usize * samples..][..samples];
                 let to = &mut packed[to as usize * samples..][..samples];
                 to.iter_mut().zip(from).for_each(|(t, &f)| *t += f);
@@ -339,10 +359,37 @@ fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &[T], weights: &mut [T]) {
     }
 }
 
-/// Adds the terms of some units, times their weights, to the sums of their classes.
+/// The sums of a unit's class, if it has one.
 #[inline(always)]
-fn accumulate<T: Scalar>(
-    chunk: Range<usize>,
+fn sums_of<'a, T>(class_of: Option<&[u32]>, k: usize, len: usize, sums: &'a mut [T]) -> Option<&'a mut [T]> {
+    match class_of.map_or(0, |of| of[k]) {
+        u32::MAX => None,
+        class => Some(&mut sums[class as usize * len..][..len]),
+    }
+}
+
+/// Adds the terms of some units, times their weights, to the sums of their classes; one adjoint lane.
+#[inline(always)]
+fn add_terms<T: Scalar>(
+    units: Range<usize>,
+    class_of: Option<&[u32]>,
+    lanes: Lanes,
+    weights: &[T],
+    operands: [&[T]; 2],
+    sums: &mut [T],
+) {
+    let [a, b] = operands.map(|o| o.chunks_exact(lanes.len()));
+    for ((k, weights), (a, b)) in units.zip(weights.chunks_exact(lanes.samples)).zip(a.zip(b)) {
+        if let Some(sums) = sums_of(class_of, k, lanes.len(), sums) {
+            lanes.add_products(weights, a, b, sums);
+        }
+    }
+}
+
+/// The same for several adjoint lanes, from the products of the operands.
+#[inline(always)]
+fn add_terms_of_rows<T: Scalar>(
+    units: Range<usize>,
     class_of: Option<&[u32]>,
     lanes: Lanes,
     rows: usize,
@@ -352,12 +399,8 @@ fn accumulate<T: Scalar>(
 ) {
     let width = lanes.len();
     let weights = weights.chunks_exact(rows * lanes.samples);
-    for (k, (weights, terms)) in chunk.zip(weights.zip(terms.chunks_exact(width))) {
-        let class = class_of.map_or(0, |of| of[k]);
-        if class == u32::MAX {
-            continue;
-        }
-        let sums = &mut sums[class as usize * rows * width..][..rows * width];
+    for (k, (weights, terms)) in units.zip(weights.zip(terms.chunks_exact(width))) {
+        let Some(sums) = sums_of(class_of, k, rows * width, sums) else { continue };
         for (weight, sums) in weights.chunks_exact(lanes.samples).zip(sums.chunks_exact_mut(width)) {
             lanes.zip(weight, terms, sums, |w, t, s| t.mul_add(w, s));
         }

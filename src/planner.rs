@@ -31,8 +31,10 @@ pub(crate) fn lane_width(lanes: usize, operations: u64) -> usize {
 pub(crate) fn sample_block(lanes: usize, numbers_per_sample: usize) -> usize {
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
-    let samples = (LANES / lanes.max(1)).min(NUMBERS / numbers_per_sample.max(1)).clamp(1, 64);
-    if samples >= 8 { samples / 8 * 8 } else { samples }
+    // Whole vectors of samples.
+    let samples = (LANES / lanes.max(1)).next_multiple_of(8);
+    let fitting = (NUMBERS / numbers_per_sample.max(1)).clamp(1, 64);
+    if fitting >= 8 { samples.min(fitting / 8 * 8) } else { samples.min(fitting) }
 }
 
 /// What a plan for the Hessian diagonal is to find.

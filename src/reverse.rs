@@ -46,7 +46,7 @@ impl Reverse {
         order.reverse();
         let readers = |id: LayerId| net.readers(id).map(|(reader, _)| reader).collect();
         let size = |id: LayerId| if needed[id.index()] { net.layer(id).units() } else { 0 };
-        Reverse { schedule: Schedule::new(&order, size, readers, keep) }
+        Reverse { schedule: Schedule::new(&order, size, readers, keep, |_| None) }
     }
 
     /// Operations for each lane, with those that its numbers are worth where they are written.

@@ -60,9 +60,19 @@ pub(crate) fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
 
 /// The index and value of the first number that is not finite.
 pub(crate) fn first_non_finite<T: Float>(numbers: &[T]) -> Option<(usize, T)> {
-    // Whole blocks first, without a branch for each number.
-    let sound = |block: &[T]| block.iter().fold(true, |sound, v| sound & v.is_finite());
-    let start = 256 * numbers.chunks(256).position(|block| !sound(block))?;
+    const BLOCK: usize = 512;
+    // Whole blocks first, without a branch for each number: 0·v is not zero if v is not finite.
+    let sound = |block: &[T]| {
+        let (vectors, rest) = block.as_chunks::<16>();
+        let mut sum = [T::zero(); 16];
+        vectors.iter().for_each(|vector| (0..16).for_each(|k| sum[k] = sum[k] + vector[k] * T::zero()));
+        sum.iter().all(|s| s.is_finite()) && rest.iter().all(|v| v.is_finite())
+    };
+    let start = BLOCK
+        * vectorized(
+            #[inline(always)]
+            || numbers.chunks(BLOCK).position(|block| !sound(block)),
+        )?;
     let k = start + numbers[start..].iter().position(|v| !v.is_finite())?;
     Some((k, numbers[k]))
 }

@@ -15,12 +15,14 @@ impl Schedule {
     /// Assigns buffers to layers computed in the given order.
     ///
     /// `size` is the block's size for each lane (0: no block), `reads` what is read to compute a layer, `keep`
-    /// says whether the block is still wanted when the sweep is over.
+    /// says whether the block is still wanted when the sweep is over. A layer may be computed `in_place` of another
+    /// that it reads, if nothing else wants that one any more.
     pub(crate) fn new(
         order: &[LayerId],
         size: impl Fn(LayerId) -> usize,
         reads: impl Fn(LayerId) -> Vec<LayerId>,
         keep: impl Fn(LayerId) -> bool,
+        in_place: impl Fn(LayerId) -> Option<LayerId>,
     ) -> Self {
         let mut last_use = vec![0; order.len()];
         for (step, &layer) in order.iter().enumerate() {
@@ -41,6 +43,14 @@ impl Schedule {
             });
             let wanted = size(layer);
             if wanted == 0 {
+                continue;
+            }
+            let dies = |old: LayerId| last_use[old.index()] == step && !keep(old) && slot[old.index()].is_some();
+            if let Some(old) = in_place(layer).filter(|&old| dies(old)) {
+                let taken = slot[old.index()];
+                slot[layer.index()] = taken;
+                busy.retain(|&other| other != old);
+                busy.push(layer);
                 continue;
             }
             // The tightest buffer that is large enough, or else the largest, which grows.
@@ -94,13 +104,18 @@ mod tests {
     fn buffers_are_reused() {
         let order: Vec<LayerId> = (0..6).map(LayerId::new).collect();
         let previous = |l: LayerId| l.index().checked_sub(1).map(LayerId::new).into_iter().collect::<Vec<_>>();
-        let chain = Schedule::new(&order, |l| 10 + l.index(), previous, |_| false);
+        let chain = Schedule::new(&order, |l| 10 + l.index(), previous, |_| false, |_| None);
         assert_eq!(chain.sizes.len(), 2);
         for pair in order.windows(2) {
             assert_ne!(chain.slot(pair[0]), chain.slot(pair[1]));
         }
-        let kept = Schedule::new(&order, |_| 10, previous, |l| l.index() == 0);
+        let kept = Schedule::new(&order, |_| 10, previous, |l| l.index() == 0, |_| None);
         assert_eq!(kept.sizes.len(), 3);
         assert!(order[1..].iter().all(|&l| kept.slot(l) != kept.slot(order[0])));
+        // In place where the block read dies, and only there.
+        let before = |l: LayerId| previous(l).pop();
+        let one = Schedule::new(&order, |_| 10, previous, |l| l.index() == 0, before);
+        assert_eq!(one.sizes.len(), 2);
+        assert!(order[2..].iter().all(|&l| one.slot(l) == one.slot(order[1])));
     }
 }

@@ -247,6 +247,11 @@ impl Sparsity {
         &self.layers[layer.index()].reach
     }
 
+    /// Number of inputs in a set.
+    pub(crate) fn seen(&self, set: SetId) -> usize {
+        self.sets.len(set)
+    }
+
     /// The members of both sets, ascending.
     pub(crate) fn common(&self, a: SetId, b: SetId) -> Vec<u32> {
         if a == b {

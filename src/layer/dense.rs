@@ -77,14 +77,17 @@ impl<T: Scalar> Dense<T> {
 
     /// One-hot lanes need no product: lane `c` of the result is the sum of the columns of `W` in color `c`.
     pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_>, out: &mut [T], width: usize) {
-        for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-            out.fill(T::zero());
-            let weight = self.weight.row(k);
-            let weight = weight.as_slice().expect("standard layout");
-            for (input, lanes) in seeds.members() {
-                out[lanes].iter_mut().for_each(|o| *o += weight[input]);
-            }
-        }
+        vectorized(
+            #[inline(always)]
+            || {
+                for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
+                    out.fill(T::zero());
+                    let weight = self.weight.row(k);
+                    let weight = weight.as_slice().expect("standard layout");
+                    seeds.add_to(&mut out[..seeds.lanes.len()], |input| weight[input]);
+                }
+            },
+        );
     }
 }
 

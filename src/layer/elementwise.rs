@@ -59,35 +59,28 @@ impl Elementwise {
         }
     }
 
-    /// `J ← σ' J`, and `S ← σ' S + σ'' J²` if `out` has room for second-order lanes.
+    /// `J ← σ' J` and, where rows have second-order lanes, `S ← σ' S + σ'' J²`, in place.
     pub(crate) fn forward<T: Scalar>(
         rows: Range<usize>,
         slopes: Slopes<'_, T>,
         lanes: Lanes,
-        z: Rows<'_, T>,
-        out: &mut [T],
+        block: &mut [T],
         width: usize,
     ) {
-        let len = lanes.len();
         vectorized(
             #[inline(always)]
             || {
-                for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-                    let (z_first, z_second) = z.row(k).split_at(len);
-                    let (out_first, out_second) = out.split_at_mut(len);
-                    let first = slopes.first.row(k);
-                    lanes.zip(first, z_first, out_first, |s, j, _| s * j);
-                    if out_second.is_empty() {
-                        continue;
+                for (k, row) in rows.zip(block.chunks_exact_mut(width)) {
+                    let (first_order, second_order) = row.split_at_mut(lanes.len());
+                    let slope = slopes.first.row(k);
+                    if !second_order.is_empty() {
+                        lanes.scale(slope, second_order, |s, d| s * d);
+                        if slopes.second.width > 0 {
+                            let curve = slopes.second.row(k);
+                            lanes.zip(curve, first_order, second_order, |c, j, o| (c * j).mul_add(j, o));
+                        }
                     }
-                    if z_second.is_empty() {
-                        out_second.fill(T::zero());
-                    } else {
-                        lanes.zip(first, z_second, out_second, |s, d, _| s * d);
-                    }
-                    if slopes.second.width > 0 {
-                        lanes.zip(slopes.second.row(k), z_first, out_second, |c, j, o| (c * j).mul_add(j, o));
-                    }
+                    lanes.scale(slope, first_order, |s, j| s * j);
                 }
             },
         );

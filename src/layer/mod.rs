@@ -91,11 +91,67 @@ impl Lanes {
             for (out, &from) in out.iter_mut().zip(from) {
                 *out = f(factor, from, *out);
             }
+            return;
+        }
+        let lanes = out.chunks_exact_mut(self.samples).zip(from.chunks_exact(self.samples));
+        if let (factors, []) = factors.as_chunks::<8>() {
+            // Whole vectors, of a length that the compiler knows.
+            for (out, from) in lanes {
+                let vectors = out.as_chunks_mut().0.iter_mut().zip(from.as_chunks().0);
+                vectors.zip(factors).for_each(|((out, from), factors)| zip8(factors, from, out, &f));
+            }
         } else {
-            for (out, from) in out.chunks_exact_mut(self.samples).zip(from.chunks_exact(self.samples)) {
+            for (out, from) in lanes {
                 for (out, (&from, &factor)) in out.iter_mut().zip(from.iter().zip(factors)) {
                     *out = f(factor, from, *out);
                 }
+            }
+        }
+    }
+
+    /// `out += factor of the sample · a · b` on every lane.
+    #[inline(always)]
+    pub(crate) fn add_products<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], out: &mut [T]) {
+        if let [factor] = *factors {
+            for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
+                *out = (a * b).mul_add(factor, *out);
+            }
+            return;
+        }
+        let terms = a.chunks_exact(self.samples).zip(b.chunks_exact(self.samples));
+        let lanes = out.chunks_exact_mut(self.samples).zip(terms);
+        if let (factors, []) = factors.as_chunks::<8>() {
+            for (out, (a, b)) in lanes {
+                let terms = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+                for ((out, (a, b)), f) in out.as_chunks_mut::<8>().0.iter_mut().zip(terms).zip(factors) {
+                    (0..8).for_each(|k| out[k] = (a[k] * b[k]).mul_add(f[k], out[k]));
+                }
+            }
+        } else {
+            for (out, (a, b)) in lanes {
+                for ((out, (&a, &b)), &f) in out.iter_mut().zip(a.iter().zip(b)).zip(factors) {
+                    *out = (a * b).mul_add(f, *out);
+                }
+            }
+        }
+    }
+
+    /// `row ← f(factor of the sample, row)` on every lane.
+    #[inline(always)]
+    pub(crate) fn scale<T: Scalar>(self, factors: &[T], row: &mut [T], f: impl Fn(T, T) -> T) {
+        if let [factor] = *factors {
+            row.iter_mut().for_each(|v| *v = f(factor, *v));
+            return;
+        }
+        if let (factors, []) = factors.as_chunks::<8>() {
+            for row in row.chunks_exact_mut(self.samples) {
+                for (row, factors) in row.as_chunks_mut::<8>().0.iter_mut().zip(factors) {
+                    (0..8).for_each(|b| row[b] = f(factors[b], row[b]));
+                }
+            }
+        } else {
+            for row in row.chunks_exact_mut(self.samples) {
+                row.iter_mut().zip(factors).for_each(|(v, &factor)| *v = f(factor, *v));
             }
         }
     }
@@ -114,6 +170,13 @@ impl Lanes {
                 }
             }
         }
+    }
+}
+
+#[inline(always)]
+fn zip8<T: Scalar>(factors: &[T; 8], from: &[T; 8], out: &mut [T; 8], f: &impl Fn(T, T, T) -> T) {
+    for b in 0..8 {
+        out[b] = f(factors[b], from[b], out[b]);
     }
 }
 
@@ -141,6 +204,30 @@ impl Seeds<'_> {
     #[inline(always)]
     fn members(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
         self.units.iter().map(|&u| (u as usize, self.lanes_of(u as usize).expect("a unit of this block")))
+    }
+
+    /// Adds to a row what every unit that takes part has in its lane.
+    #[inline(always)]
+    pub(crate) fn add_to<T: Scalar>(&self, row: &mut [T], number: impl Fn(usize) -> T) {
+        if self.lanes.samples == 1 {
+            for &unit in self.units {
+                row[(self.colors[unit as usize] - self.first) as usize] += number(unit as usize);
+            }
+        } else if let (row, []) = row.as_chunks_mut::<8>()
+            && self.lanes.samples.is_multiple_of(8)
+        {
+            let each = self.lanes.samples / 8;
+            for &unit in self.units {
+                let lane = (self.colors[unit as usize] - self.first) as usize;
+                let number = number(unit as usize);
+                row[lane * each..][..each].iter_mut().for_each(|v| v.iter_mut().for_each(|v| *v += number));
+            }
+        } else {
+            for (unit, lanes) in self.members() {
+                let number = number(unit);
+                row[lanes].iter_mut().for_each(|v| *v += number);
+            }
+        }
     }
 
     /// The seeds as a block of lanes.
