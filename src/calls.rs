@@ -5,7 +5,7 @@ use crate::network::Network;
 use crate::plan::Plan;
 use crate::scalar::Scalar;
 use crate::strategy::Quantity;
-use ndarray::ArrayView1;
+use ndarray::{Array1, ArrayView1};
 use sprs::CsMat;
 
 /// dy_i/dx_j for every output and input, m × n. Plans and runs once.
@@ -22,4 +22,27 @@ pub fn jacobian<T: Scalar>(net: &Network<T>, x: ArrayView1<'_, T>) -> Result<CsM
 /// As [`Plan::new`] and [`Plan::run`].
 pub fn hessian_diagonal<T: Scalar>(net: &Network<T>, x: ArrayView1<'_, T>) -> Result<CsMat<T>> {
     Plan::new(net, Quantity::HessianDiagonal)?.run(net, x)
+}
+
+/// Σ_j d²y_i/dx_j² for every output, m numbers. Plans and runs once.
+///
+/// ```
+/// use colorjet::{Activation, Network, laplacian};
+/// use ndarray::array;
+///
+/// // y = (x₀ + x₁)² + (x₀ − x₁)²: the Laplacian is 8.
+/// let net = Network::chain([2])
+///     .dense(array![[1.0, 1.0], [1.0, -1.0]], None)
+///     .activation(Activation::Square)
+///     .dense(array![[1.0, 1.0]], None)
+///     .build()?;
+/// assert_eq!(laplacian(&net, array![0.3, -0.7].view())?, array![8.0]);
+/// # Ok::<(), colorjet::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`Plan::new`] and [`Plan::run_all`].
+pub fn laplacian<T: Scalar>(net: &Network<T>, x: ArrayView1<'_, T>) -> Result<Array1<T>> {
+    let all = Plan::new(net, Quantity::Laplacian)?.run_all(net, x)?;
+    Ok(all.laplacian.expect("a plan computes its quantity"))
 }

@@ -225,6 +225,18 @@ impl Readout {
         }
     }
 
+    /// The sum of some entries, for one sample.
+    pub(crate) fn sum<'a, T: Scalar>(
+        &self,
+        entries: Range<usize>,
+        packed: impl Fn(usize) -> &'a [T],
+        samples: usize,
+        sample: usize,
+    ) -> T {
+        let value = |&(task, at): &(u32, u32)| packed(task as usize)[at as usize * samples + sample];
+        self.place[entries].iter().map(value).fold(T::zero(), |sum, value| sum + value)
+    }
+
     /// Bytes of the precomputed indices.
     pub(crate) fn bytes(&self) -> u64 {
         (8 * (self.reads.len() + self.place.len() + self.start.len())) as u64

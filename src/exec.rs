@@ -36,6 +36,8 @@ pub struct Derivatives<T> {
     pub jacobian: Option<CsMat<T>>,
     /// d²y_i/dx_j², m × n, if the plan computes it.
     pub hessian_diagonal: Option<CsMat<T>>,
+    /// Σ_j d²y_i/dx_j², m numbers, if the plan computes it.
+    pub laplacian: Option<Array1<T>>,
 }
 
 /// Everything that a plan computes at a batch of points: one pattern, values for each point.
@@ -47,6 +49,8 @@ pub struct BatchDerivatives<T> {
     pub jacobian: Option<Array2<T>>,
     /// The entries of the Hessian diagonal in the order of [`Plan::pattern`], points × entries.
     pub hessian_diagonal: Option<Array2<T>>,
+    /// The Laplacians of the outputs, points × m.
+    pub laplacian: Option<Array2<T>>,
 }
 
 impl<T: Scalar> BatchDerivatives<T> {
@@ -55,7 +59,7 @@ impl<T: Scalar> BatchDerivatives<T> {
     /// # Errors
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if they do not fit into the memory that is left.
     pub fn zeros(plan: &Plan, count: usize) -> Result<Self> {
-        let numbers: usize = plan.outputs + plan.targets().map(|t| t.pattern.nnz()).sum::<usize>();
+        let numbers = plan.outputs + nnz(&plan.jacobian) + plan.second_order_numbers();
         let bytes = (count as u64).saturating_mul(numbers as u64).saturating_mul(size_of::<T>() as u64);
         if bytes > 1 << 28 {
             let available = memory::available_bytes();
@@ -67,20 +71,26 @@ impl<T: Scalar> BatchDerivatives<T> {
                 memory::in_words(available)
             );
         }
-        let zeros = |target: &Option<Target>| target.as_ref().map(|t| Array2::zeros((count, t.pattern.nnz())));
+        let zeros = |wanted: bool, numbers| wanted.then(|| Array2::zeros((count, numbers)));
+        let second = |quantity| zeros(plan.quantity == quantity, plan.second_order_numbers());
         Ok(BatchDerivatives {
             value: Array2::zeros((count, plan.outputs)),
-            jacobian: zeros(&plan.jacobian),
-            hessian_diagonal: zeros(&plan.diagonal),
+            jacobian: zeros(plan.jacobian.is_some(), nnz(&plan.jacobian)),
+            hessian_diagonal: second(Quantity::HessianDiagonal),
+            laplacian: second(Quantity::Laplacian),
         })
     }
 
     /// The buffers for [`Plan::run_into`].
     pub fn outputs(&mut self) -> Outputs<'_, T> {
+        fn slice<T>(numbers: &mut Option<Array2<T>>) -> &mut [T] {
+            numbers.as_mut().and_then(|n| n.as_slice_mut()).unwrap_or_default()
+        }
         Outputs {
             value: self.value.as_slice_mut().unwrap_or_default(),
-            jacobian: self.jacobian.as_mut().and_then(|j| j.as_slice_mut()).unwrap_or_default(),
-            hessian_diagonal: self.hessian_diagonal.as_mut().and_then(|d| d.as_slice_mut()).unwrap_or_default(),
+            jacobian: slice(&mut self.jacobian),
+            hessian_diagonal: slice(&mut self.hessian_diagonal),
+            laplacian: slice(&mut self.laplacian),
         }
     }
 }
@@ -94,10 +104,12 @@ pub struct Outputs<'a, T> {
     pub jacobian: &'a mut [T],
     /// points × entries of the Hessian diagonal, or empty if not wanted.
     pub hessian_diagonal: &'a mut [T],
+    /// points × m, or empty if not wanted.
+    pub laplacian: &'a mut [T],
 }
 
 impl Plan {
-    /// The plan's quantity at one point, m × n.
+    /// The plan's quantity at one point, m × n; the Laplacian m × 1.
     ///
     /// # Errors
     /// [`PlanMismatch`](crate::ErrorKind::PlanMismatch) for a network of another structure, naming both;
@@ -108,6 +120,10 @@ impl Plan {
         let wanted = match self.quantity {
             Quantity::Jacobian => all.jacobian,
             Quantity::HessianDiagonal => all.hessian_diagonal,
+            Quantity::Laplacian => all.laplacian.map(|column| {
+                let m = column.len();
+                CsMat::new((m, 1), (0..=m).collect(), vec![0; m], column.to_vec())
+            }),
         };
         Ok(wanted.expect("a plan computes its quantity"))
     }
@@ -130,6 +146,7 @@ impl Plan {
             value: batch.value.row(0).to_owned(),
             jacobian: matrix(&self.jacobian, batch.jacobian),
             hessian_diagonal: matrix(&self.diagonal, batch.hessian_diagonal),
+            laplacian: batch.laplacian.map(|l| l.row(0).to_owned()),
         })
     }
 
@@ -169,10 +186,13 @@ impl Plan {
         let n = self.inputs;
         check_points(points, n)?;
         let count = points.len() / n;
-        let per_point = [self.outputs, nnz(&self.jacobian), nnz(&self.diagonal)];
-        let buffers = [outputs.value, outputs.jacobian, outputs.hessian_diagonal];
-        for ((buffer, per_point), what) in buffers.iter().zip(per_point).zip(["value", "jacobian", "hessian_diagonal"])
-        {
+        let per_point = [self.outputs, nnz(&self.jacobian), self.second_order_numbers()];
+        let (second, name) = match self.quantity {
+            Quantity::Laplacian => (outputs.laplacian, "laplacian"),
+            _ => (outputs.hessian_diagonal, "hessian_diagonal"),
+        };
+        let buffers = [outputs.value, outputs.jacobian, second];
+        for ((buffer, per_point), what) in buffers.iter().zip(per_point).zip(["value", "jacobian", name]) {
             ensure!(
                 buffer.is_empty() || buffer.len() == count * per_point,
                 Shape,
@@ -195,6 +215,13 @@ impl Plan {
             run.reserve(count.min(self.samples));
         }
         run.samples(0..count, buffers)
+    }
+}
+
+impl Plan {
+    /// Numbers of second order in the result of one point.
+    fn second_order_numbers(&self) -> usize {
+        if self.quantity == Quantity::Laplacian { self.outputs } else { nnz(&self.diagonal) }
     }
 }
 
@@ -279,7 +306,7 @@ struct Run<'a, T> {
     tasks_apart: bool,
 }
 
-/// Buffers for value, Jacobian and Hessian diagonal of some samples.
+/// Buffers for value, Jacobian and Hessian diagonal, or Laplacian, of some samples.
 type Buffers<'a, T> = [&'a mut [T]; 3];
 
 impl<T: Scalar> Run<'_, T> {
@@ -355,7 +382,7 @@ impl<T: Scalar> Run<'_, T> {
         let (plan, net) = (self.plan, self.net);
         let (n, samples) = (plan.inputs, range.len());
         space.tape.record(net, &self.points[range.start * n..range.end * n], range.start, plan.order(), spread)?;
-        let [value, jacobian, diagonal] = buffers;
+        let [value, jacobian, second] = buffers;
         if !value.is_empty() {
             copy_values(net, &space.tape, value);
         }
@@ -394,7 +421,12 @@ impl<T: Scalar> Run<'_, T> {
         }
         let packed = &*packed;
         unpack(&plan.jacobian, |task| &packed[task].jacobian, samples, jacobian, spread);
-        unpack(&plan.diagonal, |task| &packed[task].diagonal, samples, diagonal, spread);
+        let diagonal = |task: usize| &packed[task].diagonal[..];
+        if plan.quantity == Quantity::Laplacian {
+            sum_rows(&plan.diagonal, diagonal, samples, second);
+        } else {
+            unpack(&plan.diagonal, diagonal, samples, second, spread);
+        }
         self.workspace.finished(samples);
         Ok(())
     }
@@ -544,5 +576,16 @@ fn unpack<'a, T: Scalar>(
         spread.rows(values, 1, PIECE, |entries, values| {
             target.readout.unpack(entries, &packed, samples, sample, values);
         });
+    }
+}
+
+/// The sum of each row of the pattern, in the order of its entries, sample by sample.
+fn sum_rows<'a, T: Scalar>(target: &Option<Target>, packed: impl Fn(usize) -> &'a [T], samples: usize, sums: &mut [T]) {
+    let Some(target) = target else { return };
+    let rows = target.pattern.rows();
+    for (sample, sums) in sums.chunks_exact_mut(rows).enumerate() {
+        for (sum, entries) in sums.iter_mut().zip(target.pattern.indptr().windows(2)) {
+            *sum = target.readout.sum(entries[0]..entries[1], &packed, samples, sample);
+        }
     }
 }

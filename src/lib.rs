@@ -34,8 +34,9 @@
 //! | [`Network::value`] | y | m | one |
 //! | [`jacobian`] | dy_i/dx_j | m × n, sparse | a forward lane for each column color, or a reverse lane for each row color |
 //! | [`hessian_diagonal`] | d²y_i/dx_j² | m × n, sparse | a second-order lane for each color; or adjoints and a tangent lane for each; or Hessian-vector products |
+//! | [`laplacian`] | Σ_j d²y_i/dx_j² | m | as the Hessian diagonal, whose rows it sums |
 //! | [`Plan::run`] | the planned quantity at a point | m × n, sparse | [`Plan::passes`] |
-//! | [`Plan::run_all`] | value, Jacobian, Hessian diagonal | | the same |
+//! | [`Plan::run_all`] | value, Jacobian, Hessian diagonal or Laplacian | | the same |
 //! | [`Plan::run_batch`] | the same at B points | B × entries | the same for each point |
 //! | [`Plan::run_into`] | the same, into your buffers | B × entries | the same, without allocating |
 //!
@@ -98,7 +99,7 @@ mod tape;
 mod workspace;
 
 pub use activation::{Activation, Custom};
-pub use calls::{hessian_diagonal, jacobian};
+pub use calls::{hessian_diagonal, jacobian, laplacian};
 pub use coloring::Order;
 pub use cost::Passes;
 pub use dual::Jet2;

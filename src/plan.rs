@@ -51,7 +51,7 @@ impl PlanOptions {
         PlanOptions { strategy: Some(strategy), ..self }
     }
 
-    /// Wants the Jacobian too, from the same passes as the Hessian diagonal.
+    /// Wants the Jacobian too, from the same passes as the Hessian diagonal or the Laplacian.
     pub fn with_jacobian(self) -> Self {
         PlanOptions { with_jacobian: true, ..self }
     }
@@ -153,7 +153,7 @@ impl Plan {
         let made = match (quantity, strategy) {
             (_, Some(Strategy::Dense)) => planner.dense(quantity)?,
             (Quantity::Jacobian, strategy) => planner.jacobian(strategy)?,
-            (Quantity::HessianDiagonal, strategy) => planner.hessian_diagonal(strategy)?,
+            (_, strategy) => planner.hessian_diagonal(strategy)?,
         };
         let tape = tape_size(net);
         let lanes = made.program.width();
@@ -228,11 +228,11 @@ impl Plan {
         self.program.passes()
     }
 
-    /// The structure of the result, m × n: P_J or P_D.
+    /// The structure of the result, m × n: P_J or P_D; of the Laplacian, P_D, whose rows are summed.
     pub fn pattern(&self) -> &Pattern {
         let target = match self.quantity {
             Quantity::Jacobian => &self.jacobian,
-            Quantity::HessianDiagonal => &self.diagonal,
+            Quantity::HessianDiagonal | Quantity::Laplacian => &self.diagonal,
         };
         &target.as_ref().expect("a plan has the pattern of its quantity").pattern
     }
@@ -275,7 +275,7 @@ impl Plan {
     pub(crate) fn order(&self) -> usize {
         match self.quantity {
             Quantity::Jacobian => 1,
-            Quantity::HessianDiagonal => 2,
+            Quantity::HessianDiagonal | Quantity::Laplacian => 2,
         }
     }
 
@@ -301,7 +301,7 @@ impl fmt::Display for Plan {
         let (nnz, entries) = (pattern.nnz(), n as f64 * m as f64);
         writeln!(f, "{} of {} → {}", self.quantity, counted(n, "input"), counted(m, "output"))?;
         writeln!(f, "  pattern   {nnz} entries of {entries:.0} ({:.3} %)", 100.0 * nnz as f64 / entries)?;
-        if let (Quantity::HessianDiagonal, Some(jacobian)) = (self.quantity, self.jacobian_pattern()) {
+        if let (true, Some(jacobian)) = (self.quantity != Quantity::Jacobian, self.jacobian_pattern()) {
             writeln!(f, "  Jacobian  {} entries, from the same passes", jacobian.nnz())?;
         }
         writeln!(f, "  strategy  {}: {}", self.strategy, self.reason)?;

@@ -279,7 +279,9 @@ impl<T: Scalar> Planner<'_, T> {
         let program = Program::forward(self.net, order, &pattern, &coloring, self.width);
         let (jacobian, diagonal) = match quantity {
             Quantity::Jacobian => (Some(pattern), None),
-            Quantity::HessianDiagonal => (self.with_jacobian.then(|| pattern.clone()), Some(pattern)),
+            Quantity::HessianDiagonal | Quantity::Laplacian => {
+                (self.with_jacobian.then(|| pattern.clone()), Some(pattern))
+            }
         };
         Ok(self.made(Strategy::Dense, program, jacobian, diagonal, n, "forced".into()))
     }

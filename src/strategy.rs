@@ -12,6 +12,8 @@ pub enum Quantity {
     Jacobian,
     /// d²y_i/dx_j² for every output and input, the "second-order Jacobian": m × n.
     HessianDiagonal,
+    /// Σ_j d²y_i/dx_j² for every output: m numbers, the sums of the rows of the Hessian diagonal.
+    Laplacian,
 }
 
 /// How it is computed.
@@ -22,13 +24,13 @@ pub enum Strategy {
     Forward,
     /// Jacobian: rows of one color share an adjoint lane.
     Reverse,
-    /// Hessian diagonal: second-order Taylor lanes, inputs colored so that those of one color never meet.
+    /// Hessian diagonal and Laplacian: second-order Taylor lanes, inputs colored so that those of one color never meet.
     DoubleForward,
-    /// Hessian diagonal: Hessian-vector products, inputs colored at distance one for each group of outputs.
+    /// Hessian diagonal and Laplacian: Hessian-vector products, inputs colored at distance one for each group of outputs.
     ReverseOverForward,
-    /// Hessian diagonal: a sum over the nonlinear units, of adjoint lanes times squares of tangent lanes.
+    /// Hessian diagonal and Laplacian: a sum over the nonlinear units, of adjoint lanes times squares of tangent lanes.
     Nodal,
-    /// Either: one lane for every input, every entry computed; the oracle of all others.
+    /// All: one lane for every input, every entry computed; the oracle of all others.
     Dense,
 }
 
@@ -52,9 +54,7 @@ impl Strategy {
     pub fn computes(self, quantity: Quantity) -> bool {
         match self {
             Strategy::Forward | Strategy::Reverse => quantity == Quantity::Jacobian,
-            Strategy::DoubleForward | Strategy::ReverseOverForward | Strategy::Nodal => {
-                quantity == Quantity::HessianDiagonal
-            }
+            Strategy::DoubleForward | Strategy::ReverseOverForward | Strategy::Nodal => quantity != Quantity::Jacobian,
             Strategy::Dense => true,
         }
     }
@@ -93,6 +93,7 @@ impl fmt::Display for Quantity {
         f.pad(match self {
             Quantity::Jacobian => "Jacobian",
             Quantity::HessianDiagonal => "Hessian diagonal",
+            Quantity::Laplacian => "Laplacian",
         })
     }
 }

@@ -58,10 +58,10 @@ fn the_second_run_allocates_nothing() {
 
 fn check(threads: usize, allowed: usize) {
     for net in networks() {
-        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
+        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian] {
             for strategy in Strategy::of(quantity) {
                 let mut options = PlanOptions::new(quantity).strategy(strategy);
-                if quantity == Quantity::HessianDiagonal {
+                if quantity != Quantity::Jacobian {
                     options = options.with_jacobian();
                 }
                 let plan = Plan::with(&net, &options).unwrap();
@@ -71,12 +71,18 @@ fn check(threads: usize, allowed: usize) {
                     let mut jacobian = vec![0.0; points * plan.jacobian_pattern().map_or(0, |p| p.nnz())];
                     let diagonal = if quantity == Quantity::HessianDiagonal { plan.pattern().nnz() } else { 0 };
                     let mut diagonal = vec![0.0; points * diagonal];
+                    let laplacian = if quantity == Quantity::Laplacian { net.outputs() } else { 0 };
+                    let mut laplacian = vec![0.0; points * laplacian];
                     let mut workspace = Workspace::new();
                     let mut allocations = Vec::new();
                     for _ in 0..3 {
                         let before = COUNT.load(Ordering::Relaxed);
-                        let outputs =
-                            Outputs { value: &mut value, jacobian: &mut jacobian, hessian_diagonal: &mut diagonal };
+                        let outputs = Outputs {
+                            value: &mut value,
+                            jacobian: &mut jacobian,
+                            hessian_diagonal: &mut diagonal,
+                            laplacian: &mut laplacian,
+                        };
                         plan.run_into(&net, &xs, outputs, &mut workspace).unwrap();
                         allocations.push(COUNT.load(Ordering::Relaxed) - before);
                     }

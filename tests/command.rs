@@ -156,11 +156,13 @@ fn one_point_gives_the_matrix() {
         let text = folder.text(&format!("{name} net --at x.npy"));
         assert_eq!(text, format!("# output input value\n{}", lines.concat()));
     }
-    let value = net.value(x.view()).unwrap();
-    folder.text("value net --at x.npy --out y.npy");
-    assert_eq!(numpy::read(folder.path("y.npy")).unwrap(), value.clone().into_dyn());
-    let lines: Vec<String> = value.iter().enumerate().map(|(i, v)| format!("{i} {v:?}\n")).collect();
-    assert_eq!(folder.text("value net --at x.npy"), format!("# output value\n{}", lines.concat()));
+    let laplacian = colorjet::laplacian(&net, x.view()).unwrap();
+    for (name, numbers) in [("value", net.value(x.view()).unwrap()), ("laplacian", laplacian)] {
+        folder.text(&format!("{name} net --at x.npy --out y.npy"));
+        assert_eq!(numpy::read(folder.path("y.npy")).unwrap(), numbers.clone().into_dyn());
+        let lines: Vec<String> = numbers.iter().enumerate().map(|(i, v)| format!("{i} {v:?}\n")).collect();
+        assert_eq!(folder.text(&format!("{name} net --at x.npy")), format!("# output value\n{}", lines.concat()));
+    }
 }
 
 #[test]
@@ -330,7 +332,9 @@ fn a_wrong_command_line_ends_with_status_2() {
         "color a.mtx",
         "color a.mtx --problem rainbow",
         "color a.mtx --problem row --order random:x",
-        "laplacian net --at x.npy",
+        "hessian net --at x.npy",
+        "laplacian net --at x.npy --out l.npz",
+        "laplacian net --at x.npy --strategy forward",
         "unknown",
     ] {
         folder.fails(line, 2);

@@ -34,7 +34,7 @@ fn sensitivity(net: &Network, quantity: Quantity, x: &Array1<f64>, change: f64) 
 fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
     let options = |s| PlanOptions::new(quantity).strategy(s);
     let mut plans: Vec<Plan> = Strategy::of(quantity).map(|s| Plan::with(net, &options(s)).unwrap()).collect();
-    if quantity == Quantity::HessianDiagonal {
+    if quantity != Quantity::Jacobian {
         let joint = Strategy::of(quantity).map(|s| Plan::with(net, &options(s).with_jacobian()).unwrap());
         plans.extend(joint);
     }
@@ -66,6 +66,28 @@ proptest! {
                     prop_assert!(error < bound, "Hessian diagonal by {}: {error:e}\n{plan}", plan.strategy());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn laplacians_are_the_sums_of_rows(recipe in recipes(STEPS)) {
+        let net = recipe.build();
+        let x = recipe.point(&net);
+        let points = ndarray::stack![ndarray::Axis(0), x, &x * 0.5, &x * 1.25];
+        let rows: Vec<_> = points.rows().into_iter().map(|x| reference(&net, x).diagonal).collect();
+        let bound = 1e-12f64.max(20.0 * sensitivity(&net, Quantity::HessianDiagonal, &x, 1e-15));
+        for plan in plans(&net, Quantity::Laplacian) {
+            let batch = plan.run_batch(&net, points.view()).unwrap();
+            prop_assert!(batch.hessian_diagonal.is_none());
+            for (ours, exact) in batch.laplacian.unwrap().rows().into_iter().zip(&rows) {
+                let sums = exact.sum_axis(ndarray::Axis(1));
+                // Terms that cancel leave their rounding.
+                let scale = exact.rows().into_iter().map(|row| row.mapv(f64::abs).sum()).fold(1e-300, f64::max);
+                let error = (&ours - &sums).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
+                prop_assert!(error < bound, "Laplacian by {}: {error:e}\n{plan}", plan.strategy());
+            }
+            let one = plan.run(&net, x.view()).unwrap();
+            prop_assert_eq!(one.shape(), (net.outputs(), 1));
         }
     }
 

@@ -54,7 +54,7 @@ fn energy(length: usize) -> Network {
 fn bits_do_not_depend_on_threads() {
     let networks = [dense(&[96, 200, 130, 40]), conv(3000, 6), energy(2500)];
     for net in &networks {
-        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
+        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian] {
             for strategy in Strategy::of(quantity).filter(|&s| s != Strategy::Dense) {
                 let options = PlanOptions::new(quantity).strategy(strategy);
                 let plan = Plan::with(net, &options).unwrap();
@@ -71,7 +71,7 @@ fn bits_do_not_depend_on_threads() {
                         pool.install(|| {
                             let one = plan.run(net, xs.row(0)).unwrap();
                             let many = plan.run_batch(net, xs.view()).unwrap();
-                            (one, many.value, many.jacobian, many.hessian_diagonal)
+                            (one, many.value, many.jacobian, many.hessian_diagonal.or(many.laplacian))
                         })
                     })
                     .collect();

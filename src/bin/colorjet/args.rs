@@ -49,6 +49,13 @@ Examples:
   colorjet hessian-diagonal net.onnx --at x.npy --repeat 20 --json   measure")]
     HessianDiagonal(RunArgs),
 
+    /// Compute Σ_j d²y_i/dx_j² for every output, m numbers
+    #[command(after_help = "\
+Examples:
+  colorjet laplacian net.onnx --at x.npy
+  colorjet laplacian net.onnx --at points.npy --out l.npy      points × m")]
+    Laplacian(LaplacianArgs),
+
     /// Compute the outputs y
     #[command(after_help = "\
 Examples:
@@ -111,6 +118,7 @@ impl PlanArgs {
         match self.of {
             Of::Jacobian => Quantity::Jacobian,
             Of::HessianDiagonal => Quantity::HessianDiagonal,
+            Of::Laplacian => Quantity::Laplacian,
         }
     }
 }
@@ -140,6 +148,25 @@ pub struct RunArgs {
     /// Draw the row of this output (0, 1, …) in place of the sum
     #[arg(long, value_name = "I", requires = "plot")]
     pub output: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct LaplacianArgs {
+    #[command(flatten)]
+    pub model: Model,
+
+    #[command(flatten)]
+    pub run: Run,
+
+    #[command(flatten)]
+    pub method: Method,
+
+    #[command(flatten)]
+    pub threads: Threads,
+
+    /// Write an .npy file in place of printing the numbers
+    #[arg(long, value_name = "FILE.npy", value_parser = out_parser(&["npy"]))]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -273,6 +300,7 @@ pub struct Run {
 enum Of {
     Jacobian,
     HessianDiagonal,
+    Laplacian,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]

@@ -59,7 +59,7 @@ fn compute<T: Scalar>(
 }
 
 /// The entries at all points, and the least seconds that a run took.
-fn evaluate<T: Scalar>(
+pub fn evaluate<T: Scalar>(
     plan: &Plan,
     net: &Network<T>,
     points: &Array2<T>,
@@ -82,6 +82,7 @@ fn evaluate<T: Scalar>(
     let least = least?;
     let values = match plan.quantity() {
         Quantity::HessianDiagonal => result.hessian_diagonal,
+        Quantity::Laplacian => result.laplacian,
         _ => result.jacobian,
     };
     Ok((values.expect("a plan computes its quantity"), least))
@@ -140,6 +141,6 @@ fn print<T: Scalar>(plan: &Plan, values: ArrayViewD<'_, T>) -> Result<(), Failur
     report::print_numbers("point output input value", numbers)
 }
 
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

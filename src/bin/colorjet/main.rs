@@ -1,6 +1,6 @@
 //! The command `colorjet`: derivatives of network files, colorings of matrix files.
 //!
-//! `args` is the command line; `plan`, `derivative`, `value` and `color` answer one question each; the others serve
+//! `args` is the command line; `plan`, `derivative`, `laplacian`, `value` and `color` answer one question each; the others serve
 //! them: `points` reads where to differentiate, `report` says what came out, `progress` what is going on.
 
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@ mod args;
 mod color;
 mod derivative;
 mod failure;
+mod laplacian;
 mod plan;
 mod points;
 mod progress;
@@ -34,6 +35,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Plan(args) => plan::run(args),
         Command::Jacobian(args) => derivative::run(args, Quantity::Jacobian),
         Command::HessianDiagonal(args) => derivative::run(args, Quantity::HessianDiagonal),
+        Command::Laplacian(args) => laplacian::run(args),
         Command::Value(args) => value::run(args),
         Command::Color(args) => color::run(args),
         Command::Completions { shell } => {
