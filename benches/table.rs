@@ -12,9 +12,9 @@
 
 mod common;
 
-use colorjet::Activation::{Elu, Sigmoid, Tanh};
+use colorjet::Activation::{Elu, Sigmoid, Silu, Softplus, Tanh};
 use colorjet::{Network, Plan, PlanOptions, Quantity, Result, Strategy};
-use common::{Job, banded, conv1d, conv2d, dense, lattice_energy};
+use common::{Job, banded, conv1d, conv2d, dense, lattice_energy, sum_of_nodes};
 use std::time::{Duration, Instant};
 use std::{env, fs, hint};
 
@@ -88,7 +88,8 @@ fn cases(options: &Options) -> Vec<Case> {
         network: Box::new(move || dense(&widths, activation.clone())),
     };
     let one = |name, network| Case { name, batch: 1, network };
-    let (line, side) = (size(1 << 16), size(128));
+    let (line, side, count, hidden) = (size(1 << 16), size(128), size(100), size(100));
+    let nodes = Box::new(move || sum_of_nodes(count, 4, &vec![hidden; 10], Silu));
     vec![
         mlp("dense 784-1024-1024-10 sigmoid", widths(&[784, 1024, 1024, 10]), Sigmoid, 1),
         mlp("dense 256-1024-1024-256 tanh", widths(&[256, 1024, 1024, 256]), Tanh, 1),
@@ -97,6 +98,12 @@ fn cases(options: &Options) -> Vec<Case> {
         mlp("dense 3-64×4-3 tanh", widths(&[3, 64, 64, 64, 64, 3]), Tanh, 1),
         mlp("dense 2-32×4-1 tanh, 10000 points", widths(&[2, 32, 32, 32, 32, 1]), Tanh, size(10_000)),
         mlp("dense 30-64×3-1 tanh, 2048 points", widths(&[30, 64, 64, 64, 1]), Tanh, size(2048)),
+        mlp("dense 3-64×4-4 tanh, 4096 points", widths(&[3, 64, 64, 64, 64, 4]), Tanh, size(4096)),
+        mlp("dense 10-128×3-1 softplus, 4096 points", widths(&[10, 128, 128, 128, 1]), Softplus, size(4096)),
+        mlp("dense 2-128×5-1 silu, 4096 points", widths(&[2, 128, 128, 128, 128, 128, 1]), Silu, size(4096)),
+        mlp("dense 50-768-768-512-512-1 tanh", widths(&[50, 768, 768, 512, 512, 1]), Tanh, 1),
+        mlp("dense 50-768-768-512-512-1, 228 points", widths(&[50, 768, 768, 512, 512, 1]), Tanh, size(228)),
+        Case { name: "100 nodes of 4-100×10-1 silu, 20 points", batch: size(20), network: nodes },
         one("conv1d 65536, 1-8-8-1 of 5, tanh", Box::new(move || conv1d(line, &[1, 8, 8, 1], 5, Tanh))),
         one("conv2d 128×128, 1-8-8-1 of 3×3, tanh", Box::new(move || conv2d(side, &[1, 8, 8, 1], 3, Tanh))),
         one("banded 65536, 3 layers of 5, tanh", Box::new(move || banded(line, 5, 3, Tanh))),

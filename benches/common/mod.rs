@@ -143,6 +143,15 @@ pub fn lattice_energy(n: usize) -> Network {
         .expect("a valid network")
 }
 
+/// One dense network at each of `count` nodes of `features` numbers, and the sum of its outputs.
+pub fn sum_of_nodes(count: usize, features: usize, hidden: &[usize], activation: Activation) -> Network {
+    let channels = [&[features], hidden, &[1]].concat();
+    convolutions(&[count], &channels, 1, &activation)
+        .dense(Array2::ones((1, count)), None)
+        .build()
+        .expect("a valid network")
+}
+
 /// `batch` points of `n` numbers, row after row, from N(0, 1).
 pub fn points(n: usize, batch: usize) -> Vec<f64> {
     Random::new(4).weights(n * batch, 1)

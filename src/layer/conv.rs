@@ -7,6 +7,8 @@ use crate::error::{Result, ensure};
 use crate::rows::{Rows, add_constants};
 use crate::scalar::{Scalar, vectorized};
 use crate::sets::{EMPTY, SetId, Sets};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
 use std::array;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -142,9 +144,23 @@ impl<T: Scalar> Conv<T> {
         [&self.weight, self.bias.as_deref().unwrap_or(&[])]
     }
 
-    /// Rows that are computed together best: blocks of whole channels.
-    pub(crate) fn chunk_rows(&self) -> usize {
-        4 * self.positions(Side::Output)
+    /// Rows that are computed together best, for blocks of `width` lanes: blocks of whole channels.
+    pub(crate) fn chunk_rows(&self, width: usize) -> usize {
+        let positions = self.positions(Side::Output);
+        let channels = match self.pointwise() {
+            // As of a dense layer: pieces of about a million operations, and not too few rows.
+            Some([_, inputs]) => ((1 << 20) / (inputs * positions * width).max(1)).clamp(16, 1 << 10),
+            None => 4,
+        };
+        channels * positions
+    }
+
+    /// Channels made and read, if every position is multiplied by one matrix large enough for matrix products.
+    fn pointwise(&self) -> Option<[usize; 2]> {
+        const LEAST: usize = 16;
+        let alone = |w: &Window| w.kernel == 1 && w.stride == 1 && w.before == 0 && w.after == 0;
+        let large = self.channels.iter().all(|&c| c >= LEAST);
+        (self.groups == 1 && large && self.windows.iter().all(alone)).then_some(self.channels)
     }
 
     /// All channels of a group see the same inputs at a position, so each set is united once for the group.
@@ -236,8 +252,42 @@ impl<T: Scalar> Conv<T> {
     }
 }
 
+impl<T: Scalar> Conv<T> {
+    /// Rows of the product of a matrix with the channels at every position, whose numbers lie side by side. Rows that
+    /// are not whole channels take what is needed of the first and the last.
+    fn at_every_position(
+        &self,
+        matrix: MatRef<'_, T>,
+        rows: Range<usize>,
+        from: Rows<'_, T>,
+        accumulate: Accum,
+        out: &mut [T],
+    ) {
+        let (positions, width) = (self.positions(Side::Output), from.width);
+        let mut row = rows.start;
+        let mut rest = out;
+        while row < rows.end {
+            let (channel, position) = (row / positions, row % positions);
+            let whole = if position == 0 { (rows.end - row) / positions } else { 0 };
+            // Whole channels, or some positions of one.
+            let (channels, count) =
+                if whole > 0 { (whole, positions) } else { (1, positions.min(position + rows.end - row) - position) };
+            let (made, others) = rest.split_at_mut(channels * count * width);
+            let made = MatMut::from_row_major_slice_mut(made, channels, count * width);
+            let from = MatRef::from_row_major_slice(from.data, matrix.ncols(), positions * width);
+            let from = from.subcols(position * width, count * width);
+            matmul(made, accumulate, matrix.subrows(channel, channels), from, T::one(), Par::Seq);
+            (row, rest) = (row + channels * count, others);
+        }
+    }
+}
+
 impl<T: Scalar> Linear<T> for Conv<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], _width: usize) {
+        if let Some([outputs, inputs]) = self.pointwise() {
+            let weight = MatRef::from_row_major_slice(&self.weight, outputs, inputs);
+            return self.at_every_position(weight, rows, operands[0], Accum::Replace, out);
+        }
         let sweep = Sweep::new(self, Side::Output, &self.weight, operands[0], false);
         vectorized(
             #[inline(always)]
@@ -255,6 +305,10 @@ impl<T: Scalar> Linear<T> for Conv<T> {
     }
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
+        if let Some([outputs, inputs]) = self.pointwise() {
+            let weight = MatRef::from_row_major_slice(&self.weight, outputs, inputs);
+            return self.at_every_position(weight.transpose(), rows, adjoint, Accum::Add, out);
+        }
         let sweep = Sweep::new(self, Side::Input, self.transpose(), adjoint, true);
         vectorized(
             #[inline(always)]
@@ -421,4 +475,39 @@ fn add_product<T: Scalar, const V: usize>(sum: &mut [T; V], w: T, from: &[T; V])
         *n = f.mul_add(w, *n);
     }
     *sum = new;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One tap, many channels: matrix products at every position, on any rows.
+    #[test]
+    fn pointwise_convolutions_are_sums_over_channels() {
+        let (outputs, inputs, positions, width) = (18, 21, 5, 3);
+        let number = |k: usize| ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4;
+        let weight: Vec<f64> = (0..outputs * inputs).map(number).collect();
+        let shape = [outputs, inputs, 1];
+        let conv = Conv::new(weight.clone(), &shape, None, &ConvOptions::default(), &[inputs, positions]).unwrap();
+        assert!(conv.pointwise().is_some());
+        let x: Vec<f64> = (0..inputs * positions * width).map(|k| number(k + 5)).collect();
+        let y: Vec<f64> = (0..outputs * positions * width).map(|k| number(k + 9)).collect();
+        let span = positions * width;
+        for rows in [0..outputs * positions, 3..4, 2..23, 5..40, 7..84] {
+            let mut out = vec![1.0; rows.len() * width];
+            conv.forward(rows.clone(), &[Rows::new(&x, width)], &mut out, width);
+            for (k, &found) in out.iter().enumerate() {
+                let at = rows.start * width + k;
+                let exact: f64 = (0..inputs).map(|i| weight[at / span * inputs + i] * x[i * span + at % span]).sum();
+                assert!((found - exact).abs() < 1e-13);
+            }
+            let mut out = vec![1.0; rows.len() * width];
+            conv.reverse(0, rows.clone(), Rows::new(&y, width), &mut out);
+            for (k, &found) in out.iter().enumerate() {
+                let at = rows.start * width + k;
+                let exact: f64 = (0..outputs).map(|o| weight[o * inputs + at / span] * y[o * span + at % span]).sum();
+                assert!((found - 1.0 - exact).abs() < 1e-13);
+            }
+        }
+    }
 }

@@ -355,7 +355,7 @@ impl<T: Scalar> Kind<T> {
     pub(crate) fn chunk_rows(&self, width: usize) -> usize {
         let per_row = match self {
             Kind::Dense(l) => l.weight().ncols() * width,
-            Kind::Conv(l) => return l.chunk_rows(),
+            Kind::Conv(l) => return l.chunk_rows(width),
             _ => 8 * width,
         };
         // Blocks of fewer rows would not pay for packing the operand of a matrix product.
