@@ -127,11 +127,11 @@ impl<T: Scalar> Planner<'_, T> {
         let wanted = Wanted { diagonal, jacobian };
         match forced {
             Some(Strategy::ReverseOverForward) => {
-                let groups = self.groups(&wanted, u64::MAX).expect("no limit");
+                let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
                 return Ok(self.reverse_over_forward(&wanted, &groups, "forced".into()));
             }
             Some(Strategy::Nodal) if wanted.diagonal.nnz() > 0 => {
-                let units = self.units(&wanted)?;
+                let units = self.units(&wanted, self.order)?;
                 return self.nodal(&wanted, &units, "forced".into());
             }
             Some(strategy) => {
@@ -146,50 +146,57 @@ impl<T: Scalar> Planner<'_, T> {
         }
         // 2. Second-order lanes need nothing but a coloring, and keep nothing.
         let double_forward = self.double_forward(&wanted, String::new())?;
-        let cost = match &double_forward.program {
+        let forward_cost = match &double_forward.program {
             Program::Forward { sweep, .. } => cost::double_forward(double_forward.colors, sweep.operations(self.net)),
             _ => 0,
         };
-        let evaluations = |cost: u64| {
-            let one =
-                self.net.operations() + cost::WRITE * self.net.layers().map(|(_, l)| l.units() as u64).sum::<u64>();
-            format!("{:.1} evaluations", cost as f64 / one as f64)
-        };
         let forward_words =
-            format!("{} worth {}", counted(double_forward.colors, "second-order lane"), evaluations(cost));
-        // 3. The sum over the units: as many tangent lanes of first order, and adjoints.
-        let units = self.units(&wanted)?;
-        let nodal_cost = units.cost(self.net, self.with_jacobian);
-        let nodal_words = format!(
-            "{} and {} worth {}",
-            counted(units.of_output.count(), "adjoint lane"),
-            counted(units.tangent_lanes(), "tangent lane"),
-            evaluations(nodal_cost)
-        );
-        let best = cost.min(nodal_cost);
+            format!("{} worth {}", counted(double_forward.colors, "second-order lane"), self.evaluations(forward_cost));
+        // 3. The sum over the units: as many tangent lanes of first order, and adjoints; not if its analysis takes too
+        // much memory. Candidates are colored in the natural order, which is quick and seldom far off; who is chosen,
+        // as the options say.
+        let units = self.units(&wanted, Order::Natural).ok();
+        let nodal_cost = units.as_ref().map_or(u64::MAX, |units| units.cost(self.net, self.with_jacobian));
+        let nodal_words = units.map_or("nodal needs too much memory".into(), |units| self.nodal_words(&units));
         // 4. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
         // are counted, until they are as many.
-        let rof = self.sweeps_cost();
+        let (best, rof) = (forward_cost.min(nodal_cost), self.sweeps_cost());
         let least = rof.least(rows_lower_bound(wanted.rows()));
-        let mut rof_words = format!("reverse-over-forward at least {}", evaluations(least));
+        let mut rof_words = format!("reverse-over-forward at least {}", self.evaluations(least));
         if least < best {
-            if let Some(groups) = self.groups(&wanted, best).filter(|groups| groups.cost(rof) < best) {
+            let groups = self.groups(&wanted, Order::Natural, best);
+            if groups.is_some_and(|groups| groups.cost(rof) < best) {
+                let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
                 let (few, many) = groups.colors();
                 let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
                 let reason = format!(
                     "{} with {lanes} lanes worth {}; {forward_words}; {nodal_words}",
                     counted(groups.count(), "output group"),
-                    evaluations(groups.cost(rof)),
+                    self.evaluations(groups.cost(rof)),
                 );
                 return Ok(self.reverse_over_forward(&wanted, &groups, reason));
             }
             rof_words = "reverse-over-forward no fewer".into();
         }
-        if nodal_cost < cost {
-            let reason = format!("{nodal_words}; {forward_words}; {rof_words}");
+        if nodal_cost < forward_cost {
+            let units = self.units(&wanted, self.order)?;
+            let reason = format!("{}; {forward_words}; {rof_words}", self.nodal_words(&units));
             return self.nodal(&wanted, &units, reason);
         }
         Ok(Made { reason: format!("{forward_words}; {nodal_words}; {rof_words}"), ..double_forward })
+    }
+
+    /// Operations in units of one plain evaluation.
+    fn evaluations(&self, operations: u64) -> String {
+        let units: u64 = self.net.layers().map(|(_, layer)| layer.units() as u64).sum();
+        let one = self.net.operations() + cost::WRITE * units;
+        format!("{:.1} evaluations", operations as f64 / one as f64)
+    }
+
+    fn nodal_words(&self, units: &Units) -> String {
+        let (adjoints, tangents) = (units.of_output.count(), units.tangent_lanes());
+        let worth = self.evaluations(units.cost(self.net, self.with_jacobian));
+        format!("{} and {} worth {worth}", counted(adjoints, "adjoint lane"), counted(tangents, "tangent lane"))
     }
 
     fn double_forward(&self, wanted: &Wanted, reason: String) -> Result<Made> {
@@ -214,10 +221,10 @@ impl<T: Scalar> Planner<'_, T> {
         Sweeps::new(self.net, self.with_jacobian).cost(self.net)
     }
 
-    fn groups(&self, wanted: &Wanted, limit: u64) -> Option<Groups> {
+    fn groups(&self, wanted: &Wanted, order: Order, limit: u64) -> Option<Groups> {
         // The sum over a group must leave every row readable.
-        let of_output = partial_distance2_coloring(wanted.rows(), Side::Rows, self.order);
-        Groups::within(self.net, self.sparsity, of_output, self.order, self.sweeps_cost(), limit)
+        let of_output = partial_distance2_coloring(wanted.rows(), Side::Rows, order);
+        Groups::within(self.net, self.sparsity, of_output, order, self.sweeps_cost(), limit)
     }
 
     fn reverse_over_forward(&self, wanted: &Wanted, groups: &Groups, reason: String) -> Made {
@@ -236,8 +243,8 @@ impl<T: Scalar> Planner<'_, T> {
         }
     }
 
-    fn units(&self, wanted: &Wanted) -> Result<Units> {
-        Units::new(self.net, self.sparsity, wanted.jacobian.as_ref(), self.order, self.max_bytes)
+    fn units(&self, wanted: &Wanted, order: Order) -> Result<Units> {
+        Units::new(self.net, self.sparsity, wanted.jacobian.as_ref(), order, self.max_bytes)
     }
 
     fn nodal(&self, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
