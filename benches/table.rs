@@ -89,7 +89,7 @@ fn cases(options: &Options) -> Vec<Case> {
     };
     let one = |name, network| Case { name, batch: 1, network };
     let (line, side, count, hidden) = (size(1 << 16), size(128), size(100), size(100));
-    let nodes = Box::new(move || sum_of_nodes(count, 4, &vec![hidden; 10], Silu));
+    let nodes = Box::new(move || sum_of_nodes(count, 4, &[hidden; 10], Silu));
     vec![
         mlp("dense 784-1024-1024-10 sigmoid", widths(&[784, 1024, 1024, 10]), Sigmoid, 1),
         mlp("dense 256-1024-1024-256 tanh", widths(&[256, 1024, 1024, 256]), Tanh, 1),

@@ -13,7 +13,7 @@ use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
 use random::Random;
 use sprs::{CsMat, TriMat};
 
-const BOTH: [Quantity; 2] = [Quantity::Jacobian, Quantity::HessianDiagonal];
+const ALL: [Quantity; 3] = [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian];
 
 fn small() -> Network {
     Network::chain([3])
@@ -35,7 +35,7 @@ fn says<T>(result: colorjet::Result<T>, kind: ErrorKind, words: &[&str]) {
 #[test]
 fn points_are_checked() {
     let net = small();
-    for quantity in BOTH {
+    for quantity in ALL {
         let plan = Plan::new(&net, quantity).unwrap();
         says(plan.run(&net, array![1.0, 2.0].view()), ErrorKind::Shape, &["2 numbers", "3 inputs"]);
         says(plan.run(&net, array![1.0, 2.0, 3.0, 4.0, 5.0, 6.0].view()), ErrorKind::Shape, &["6 numbers"]);
@@ -87,7 +87,7 @@ fn what_does_not_fit_into_memory_is_refused_before_it_is_allocated() {
     let weight = ArrayD::from_elem(IxDyn(&[1, 1, 3]), 0.3);
     let options = ConvOptions { padding: vec![[1, 1]], ..Default::default() };
     let net = Network::chain([1, 1_000_000]).conv(weight, None, &options).activation(Activation::Tanh).build().unwrap();
-    for quantity in BOTH {
+    for quantity in ALL {
         let dense = PlanOptions::new(quantity).strategy(Strategy::Dense);
         says(Plan::with(&net, &dense), ErrorKind::TooLarge, &["1000000 × 1000000", "1000000000000 entries"]);
         let little = PlanOptions::new(quantity).max_bytes(1 << 20);
@@ -186,7 +186,7 @@ fn the_builder_names_the_layer() {
 /// All strategies agree on a network that is unusual.
 fn agree(net: &Network) {
     let x = Array1::from(Random(6).weights(net.inputs(), 1));
-    for quantity in BOTH {
+    for quantity in ALL {
         let dense = Plan::with(net, &PlanOptions::new(quantity).strategy(Strategy::Dense)).unwrap();
         let exact = dense.run(net, x.view()).unwrap().to_dense();
         for strategy in Strategy::of(quantity) {
@@ -297,7 +297,7 @@ fn a_work_space_can_be_used_by_everyone() {
     let mut workspace = Workspace::new();
     for round in 0..3 {
         for net in [&pooled, &affine, &small()] {
-            for quantity in BOTH {
+            for quantity in ALL {
                 for strategy in Strategy::of(quantity) {
                     let plan = Plan::with(net, &PlanOptions::new(quantity).strategy(strategy)).unwrap();
                     let points = Array2::from_shape_fn((1 + 40 * round, net.inputs()), |(k, j)| 0.5 + (k + j) as f64);
@@ -305,12 +305,18 @@ fn a_work_space_can_be_used_by_everyone() {
                     let mut value = vec![7.0; batch.value.len()];
                     let mut jacobian = vec![7.0; batch.jacobian.as_ref().map_or(0, |j| j.len())];
                     let mut diagonal = vec![7.0; batch.hessian_diagonal.as_ref().map_or(0, |d| d.len())];
-                    let outputs =
-                        Outputs { value: &mut value, jacobian: &mut jacobian, hessian_diagonal: &mut diagonal };
+                    let mut laplacian = vec![7.0; batch.laplacian.as_ref().map_or(0, |l| l.len())];
+                    let outputs = Outputs {
+                        value: &mut value,
+                        jacobian: &mut jacobian,
+                        hessian_diagonal: &mut diagonal,
+                        laplacian: &mut laplacian,
+                    };
                     plan.run_into(net, points.as_slice().unwrap(), outputs, &mut workspace).unwrap();
                     assert!(batch.value.iter().eq(&value));
                     assert!(batch.jacobian.iter().flatten().eq(&jacobian));
                     assert!(batch.hessian_diagonal.iter().flatten().eq(&diagonal));
+                    assert!(batch.laplacian.iter().flatten().eq(&laplacian));
                     let bad = vec![-1.0; net.inputs()];
                     let result = plan.run_into(net, &bad, Outputs::default(), &mut workspace);
                     assert_eq!(result.is_err(), std::ptr::eq(net, &pooled), "log of -1");
@@ -352,7 +358,7 @@ fn overflow_never_becomes_a_derivative() {
     let back = b.weighted_sum("back", &[quiet], &[Some(vec![1e-200])], None).unwrap();
     let hidden = b.build(&[back]).unwrap();
     for net in [dense, product, hidden] {
-        for quantity in BOTH {
+        for quantity in ALL {
             for strategy in Strategy::of(quantity) {
                 let plan = Plan::with(&net, &PlanOptions::new(quantity).strategy(strategy)).unwrap();
                 let result = plan.run(&net, array![1.0, 1e200].view());
@@ -505,7 +511,7 @@ fn memory_is_bounded_by_what_the_plan_may_take() {
         narrow.activation(Activation::Tanh).dense(Array2::from_elem((m, 1), 0.01), None).build().unwrap()
     };
     let net = hub(20_000, 20_000);
-    for quantity in BOTH {
+    for quantity in ALL {
         for strategy in Strategy::of(quantity).map(Some).chain([None]) {
             let mut options = PlanOptions::new(quantity).max_bytes(1 << 28);
             if let Some(strategy) = strategy {
@@ -515,13 +521,13 @@ fn memory_is_bounded_by_what_the_plan_may_take() {
         }
     }
     for bytes in [0, 1, 100, 10_000] {
-        for quantity in BOTH {
+        for quantity in ALL {
             let options = PlanOptions::new(quantity).max_bytes(bytes);
             says(Plan::with(&hub(100, 100), &options), ErrorKind::TooLarge, &["allowed"]);
         }
     }
     for strategy in Strategy::ALL {
-        let quantity = BOTH.into_iter().find(|&q| strategy.computes(q)).unwrap();
+        let quantity = ALL.into_iter().find(|&q| strategy.computes(q)).unwrap();
         let options = PlanOptions::new(quantity).strategy(strategy).lane_block(usize::MAX);
         let net = hub(40, 30);
         let plan = Plan::with(&net, &options).unwrap();
