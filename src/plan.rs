@@ -316,9 +316,11 @@ impl fmt::Display for Plan {
         let passes = self.passes();
         let against = if self.strategy == Strategy::Reverse { m } else { n };
         write!(f, "  passes    {passes}")?;
-        if self.strategy != Strategy::Dense && self.colors >= against && against > 1 {
+        // Lanes of two kinds are not to be compared with those of the oracle.
+        let comparable = against > 1 && self.strategy != Strategy::Nodal;
+        if comparable && self.strategy != Strategy::Dense && self.colors >= against {
             write!(f, " (no gain over dense)")?;
-        } else if self.groups == 0 && against > 1 {
+        } else if comparable && self.groups == 0 {
             write!(f, " instead of {against}")?;
         }
         write!(f, "\n  memory    {} for each thread", memory::in_words(self.workspace_bytes(8)))
