@@ -44,6 +44,33 @@ impl Influence {
         Ok(Influence { sets, layers })
     }
 
+    /// Number of outputs that one unit reaches. O(connections), without a set for every unit.
+    pub(crate) fn count<T: Scalar>(net: &Network<T>, from: LayerId, unit: usize) -> usize {
+        let mut sets = Sets::new(1 << 10);
+        let mark = sets.singleton(0);
+        // `None`: no unit of the layer is reached.
+        let mut layers: Vec<Option<Vec<SetId>>> = Vec::new();
+        for (id, layer) in net.layers() {
+            let operands = net.operands(id);
+            let reached = if id == from {
+                let mut reached = vec![EMPTY; layer.units()];
+                reached[unit] = mark;
+                Some(reached)
+            } else if operands.iter().any(|o| layers[o.index()].is_some()) {
+                let most = operands.iter().map(|&o| net.layer(o).units()).max().unwrap_or(0);
+                let nothing = vec![EMPTY; most];
+                let of = |&o: &LayerId| layers[o.index()].as_deref().unwrap_or(&nothing[..net.layer(o).units()]);
+                let operands: Vec<&[SetId]> = operands.iter().map(of).collect();
+                Some(layer.kind().propagate(&operands, &mut sets))
+            } else {
+                None
+            };
+            layers.push(reached);
+        }
+        let outputs = net.output_layers().iter().filter_map(|o| layers[o.index()].as_ref());
+        outputs.flatten().filter(|&&set| set != EMPTY).count()
+    }
+
     /// The set of each unit of a layer.
     pub(crate) fn of(&self, layer: LayerId) -> &[SetId] {
         &self.layers[layer.index()]

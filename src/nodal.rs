@@ -34,6 +34,29 @@ use std::sync::Arc;
 /// Units whose terms are made before they are summed.
 const CHUNK: usize = 64;
 
+/// The least that the strategy can cost, from two units alone: an adjoint lane for every output that one of the first
+/// curved units reaches, a tangent lane for every input that some curved unit sees.
+pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacobian: bool) -> u64 {
+    let curved: Vec<LayerId> = net.layers().filter(|(_, l)| l.kind().is_curved()).map(|(id, _)| id).collect();
+    let widest = |&id: &LayerId| sparsity.widest(net.operands(id)[0], net.layer(id).shape());
+    let widest: Vec<(usize, usize)> = curved.iter().map(widest).collect();
+    let Some(first) = widest.iter().position(|&(size, _)| size > 0) else { return 0 };
+    let outputs = Influence::count(net, curved[first], widest[first].1);
+    let inputs = widest.iter().map(|&(size, _)| size).max().unwrap_or(0);
+    let (adjoints, tangents) = sweeps(net, &curved, with_jacobian);
+    let adjoint = cost::Side { lanes: outputs, of_lane: adjoints.operations(net) };
+    let tangent = cost::Side { lanes: inputs, of_lane: tangents.operations(net) };
+    let units = curved.iter().map(|&id| net.layer(id).units() as u64).sum();
+    // Units that do not see everything are of several classes.
+    let (together, scattered) = if inputs == net.inputs() { (units, 0) } else { (0, units) };
+    cost::nodal(adjoint, tangent, together, scattered, 0)
+}
+
+fn sweeps<T: Scalar>(net: &Network<T>, curved: &[LayerId], with_jacobian: bool) -> (Reverse, Forward) {
+    let wanted = |id: LayerId| curved.contains(&id) || with_jacobian && net.input_layers().contains(&id);
+    (Reverse::new(net, wanted), Forward::new(net, 1, |_| false, |id| curved.contains(&id)))
+}
+
 /// The curved units of a network in classes: all units of a class see the same inputs and reach the same outputs,
 /// so that their terms are summed before they are put in their places.
 pub(crate) struct Units {
@@ -158,9 +181,8 @@ impl Units {
     }
 
     fn sweeps<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> (Reverse, Forward) {
-        let curved = |id: LayerId| self.layers.iter().any(|(layer, _)| *layer == id);
-        let wanted = |id: LayerId| curved(id) || with_jacobian && net.input_layers().contains(&id);
-        (Reverse::new(net, wanted), Forward::new(net, 1, |_| false, curved))
+        let curved: Vec<LayerId> = self.layers.iter().map(|&(id, _)| id).collect();
+        sweeps(net, &curved, with_jacobian)
     }
 
     /// The program, and how the entries of `diagonal` are read.

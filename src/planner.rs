@@ -9,7 +9,7 @@ use crate::cost::{self, counted};
 use crate::error::{Result, bail};
 use crate::memory;
 use crate::network::Network;
-use crate::nodal::Units;
+use crate::nodal::{self, Units};
 use crate::pattern::Pattern;
 use crate::program::{Groups, Program, Sweeps, Target, full_pattern};
 use crate::scalar::Scalar;
@@ -24,7 +24,7 @@ pub(crate) fn lane_width(lanes: usize, operations: u64) -> usize {
     if 2 * operations * lanes as u64 <= SMALL {
         return lanes.min(64);
     }
-    lanes.div_ceil(16).next_multiple_of(8).min(64)
+    lanes.div_ceil(4).next_multiple_of(8).min(128)
 }
 
 /// Samples in one sweep: as many as fill a block of lanes, as long as the buffers stay small.
@@ -32,7 +32,7 @@ pub(crate) fn sample_block(lanes: usize, numbers_per_sample: usize) -> usize {
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
     // Whole vectors of samples.
-    let samples = (LANES / lanes.max(1)).next_multiple_of(8);
+    let samples = (LANES / lanes.max(1)).max(1).next_multiple_of(8);
     let fitting = (NUMBERS / numbers_per_sample.max(1)).clamp(1, 64);
     if fitting >= 8 { samples.min(fitting / 8 * 8) } else { samples.min(fitting) }
 }
@@ -152,12 +152,20 @@ impl<T: Scalar> Planner<'_, T> {
         };
         let forward_words =
             format!("{} worth {}", counted(double_forward.colors, "second-order lane"), self.evaluations(forward_cost));
-        // 3. The sum over the units: as many tangent lanes of first order, and adjoints; not if its analysis takes too
-        // much memory. Candidates are colored in the natural order, which is quick and seldom far off; who is chosen,
+        // 3. The sum over the units: as many tangent lanes of first order, and adjoints; not if two units tell that it
+        // cannot be cheaper, or if its analysis takes too much memory. Candidates are colored in the natural order, which is quick and seldom far off; who is chosen,
         // as the options say.
-        let units = self.units(&wanted, Order::Natural).ok();
-        let nodal_cost = units.as_ref().map_or(u64::MAX, |units| units.cost(self.net, self.with_jacobian));
-        let nodal_words = units.map_or("nodal needs too much memory".into(), |units| self.nodal_words(&units));
+        let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
+        let (mut nodal_cost, mut nodal_words) = (u64::MAX, format!("nodal at least {}", self.evaluations(least)));
+        if least < forward_cost {
+            match self.units(&wanted, Order::Natural) {
+                Ok(units) => {
+                    nodal_cost = units.cost(self.net, self.with_jacobian);
+                    nodal_words = self.nodal_words(&units);
+                }
+                Err(_) => nodal_words = "nodal needs too much memory".into(),
+            }
+        }
         // 4. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
         // are counted, until they are as many.
         let (best, rof) = (forward_cost.min(nodal_cost), self.sweeps_cost());

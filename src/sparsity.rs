@@ -252,6 +252,25 @@ impl Sparsity {
         self.sets.len(set)
     }
 
+    /// The size of the largest R(k) of a layer, and a unit that has it: the first from the middle of its channel on,
+    /// which is far from any border.
+    pub(crate) fn widest(&self, layer: LayerId, shape: &[usize]) -> (usize, usize) {
+        let reach = self.reach(layer);
+        let channel = reach.len() / shape.first().copied().unwrap_or(1).max(1);
+        let middle = channel / 2 + shape.last().copied().unwrap_or(0) / 2 * usize::from(shape.len() > 2);
+        let (mut widest, mut last) = ((0, 0), EMPTY);
+        for k in (middle..reach.len()).chain(0..middle).filter(|&k| reach[k] != EMPTY) {
+            if reach[k] != last {
+                last = reach[k];
+                let size = self.seen(last);
+                if size > widest.0 {
+                    widest = (size, k);
+                }
+            }
+        }
+        widest
+    }
+
     /// The members of both sets, ascending.
     pub(crate) fn common(&self, a: SetId, b: SetId) -> Vec<u32> {
         if a == b {

@@ -625,3 +625,37 @@ fn tiny_and_linear_networks_work() {
     let bent = b.activation("bent", sum, Activation::Sin).unwrap();
     agree(&b.build(&[vec![bent, joined], inputs.clone()].concat()).unwrap());
 }
+
+/// More lanes in a block than samples are ever swept with.
+#[test]
+fn wide_blocks_work() {
+    let weight =
+        |m: usize, k: usize| Array2::from_shape_fn((m, k), |(i, j)| ((3 * i + 5 * j) % 11) as f64 / 11.0 - 0.4);
+    for [inputs, outputs] in [[5, 300], [300, 5]] {
+        let net = Network::chain([inputs])
+            .dense(weight(7, inputs), None)
+            .activation(Activation::Tanh)
+            .dense(weight(outputs, 7), None)
+            .build()
+            .unwrap();
+        let points = Array2::from_shape_fn((3, inputs), |(k, j)| 0.1 * k as f64 - 0.01 * j as f64);
+        for quantity in ALL {
+            let options = |s| PlanOptions::new(quantity).strategy(s);
+            let run =
+                |options: &PlanOptions| Plan::with(&net, options).unwrap().run_batch(&net, points.view()).unwrap();
+            let exact = run(&options(Strategy::Dense));
+            for strategy in Strategy::of(quantity) {
+                let batch = run(&options(strategy).lane_block(1000));
+                let pairs = [
+                    (&batch.jacobian, &exact.jacobian),
+                    (&batch.hessian_diagonal, &exact.hessian_diagonal),
+                    (&batch.laplacian, &exact.laplacian),
+                ];
+                for (ours, exact) in pairs {
+                    let pairs = ours.iter().flatten().zip(exact.iter().flatten());
+                    pairs.for_each(|(a, b)| assert!((a - b).abs() < 1e-12, "{quantity} by {strategy}: {a}, {b}"));
+                }
+            }
+        }
+    }
+}
