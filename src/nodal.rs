@@ -17,6 +17,7 @@ use crate::error::{Result, ensure};
 use crate::forward::Forward;
 use crate::influence::Influence;
 use crate::layer::{Kind, Lanes};
+use crate::memory;
 use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
 use crate::reverse::{OutputSeed, Reverse};
@@ -136,7 +137,15 @@ impl Units {
         let entries = |&(a, b, outputs): &Class| {
             sparsity.seen(a).min(sparsity.seen(b)) as u64 * influence.sets.len(outputs) as u64
         };
-        let places = lists.iter().map(|list| list.iter().map(entries).sum()).collect();
+        let places: Vec<u64> = lists.iter().map(|list| list.iter().map(entries).sum()).collect();
+        let bytes = places.iter().sum::<u64>().saturating_mul(size_of::<(u32, u32)>() as u64);
+        ensure!(
+            bytes <= max_bytes,
+            TooLarge,
+            "the places of the nodal sums need {}, of {} allowed",
+            memory::in_words(bytes),
+            memory::in_words(max_bytes)
+        );
         let mut reached: Vec<SetId> = reached.into_iter().collect();
         reached.sort_unstable();
         let mut rows: Vec<Vec<u32>> = reached.iter().map(|&set| influence.sets.members(set).collect()).collect();
