@@ -169,6 +169,12 @@ impl Readout {
         Readout { layers: Vec::new(), buckets: 1, start, reads: Vec::new(), place }
     }
 
+    /// Of a pattern whose entry `k` is number `place[k].1` of what task `place[k].0` packs, `packed_len` numbers each.
+    pub(crate) fn at(place: Vec<(u32, u32)>, tasks: usize, packed_len: usize) -> Self {
+        let start = (0..=tasks).map(|task| task * packed_len).collect();
+        Readout { layers: Vec::new(), buckets: 1, start, reads: Vec::new(), place }
+    }
+
     /// Number of an entry of the pattern among those of its task.
     pub(crate) fn place(&self, entry: usize) -> u32 {
         self.place[entry].1
@@ -177,6 +183,11 @@ impl Readout {
     /// Numbers that a task packs for each sample.
     pub(crate) fn packed_len(&self, task: usize) -> usize {
         self.start[(task + 1) * self.buckets] - self.start[task * self.buckets]
+    }
+
+    /// Numbers that all tasks pack for each sample.
+    pub(crate) fn packed(&self) -> usize {
+        self.start[self.start.len() - 1]
     }
 
     /// Number of tasks.

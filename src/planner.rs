@@ -6,7 +6,7 @@
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
 use crate::compress::Readout;
 use crate::cost::{self, counted};
-use crate::error::{Result, bail};
+use crate::error::{ErrorKind, Result, bail, ensure};
 use crate::memory;
 use crate::network::Network;
 use crate::nodal::{self, Units};
@@ -14,7 +14,8 @@ use crate::pattern::Pattern;
 use crate::program::{Groups, Program, Sweeps, Target, full_pattern};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
-use crate::strategy::{Quantity, Strategy};
+use crate::strategy::{LaneKind, Quantity, Strategy};
+use crate::tiles::{Tiles, Wanted as Carried};
 
 /// Lanes in one sweep: wide enough for a matrix product to be fast, narrow enough to give every core a block.
 ///
@@ -69,6 +70,8 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) order: Order,
     pub(crate) with_jacobian: bool,
     pub(crate) max_bytes: u64,
+    pub(crate) lanes: Option<LaneKind>,
+    pub(crate) tile: Option<usize>,
     pub(crate) width: &'a dyn Fn(usize) -> usize,
 }
 
@@ -79,6 +82,7 @@ impl<T: Scalar> Planner<'_, T> {
         let color = |side| partial_distance2_coloring(&pattern, side, self.order);
         let forward = |coloring: &Coloring, reason| {
             let program = Program::forward(self.net, 1, &pattern, coloring, self.width);
+            let program = self.tiled(program, Carried::Outputs { first: true, second: false })?;
             self.made(Strategy::Forward, program, Some(pattern.clone()), None, coloring.count(), reason)
         };
         let reverse = |coloring: &Coloring, reason| {
@@ -91,18 +95,10 @@ impl<T: Scalar> Planner<'_, T> {
             };
             let jacobian = Some(Target { pattern: pattern.clone(), readout: read });
             let (strategy, colors) = (Strategy::Reverse, coloring.count());
-            Made {
-                strategy,
-                program,
-                jacobian,
-                diagonal: None,
-                colors,
-                groups: 0,
-                of_output: Some(coloring.clone()),
-                reason,
-            }
+            let of_output = Some(coloring.clone());
+            Ok(Made { strategy, program, jacobian, diagonal: None, colors, groups: 0, of_output, reason })
         };
-        Ok(match forced {
+        match forced {
             Some(Strategy::Reverse) => reverse(&color(Side::Rows), "forced".into()),
             Some(_) => forward(&color(Side::Columns), "forced".into()),
             None => {
@@ -117,7 +113,7 @@ impl<T: Scalar> Planner<'_, T> {
                     reverse(&rows, format!("{}, fewer than {}", counted(r, "row color"), counted(c, "column color")))
                 }
             }
-        })
+        }
     }
 
     /// The Hessian diagonal, by operations.
@@ -145,11 +141,16 @@ impl<T: Scalar> Planner<'_, T> {
             return self.double_forward(&wanted, "no output is curved in any input".into());
         }
         // 2. Second-order lanes need nothing but a coloring, and keep nothing.
-        let double_forward = self.double_forward(&wanted, String::new())?;
-        let forward_cost = match &double_forward.program {
-            Program::Forward { sweep, .. } => cost::double_forward(double_forward.colors, sweep.operations(self.net)),
-            _ => 0,
+        let double_forward = match self.double_forward(&wanted, String::new()) {
+            // Lanes by offset are forced, and not all layers up to the outputs can have them; up to the last curved one
+            // perhaps they can.
+            Err(error) if error.kind() == ErrorKind::WrongStrategy => {
+                let units = self.units(&wanted, self.order)?;
+                return self.nodal(&wanted, &units, "lanes by offset are forced".into()).map_err(|_| error);
+            }
+            result => result?,
         };
+        let forward_cost = self.forward_cost(&double_forward.program);
         let forward_words =
             format!("{} worth {}", counted(double_forward.colors, "second-order lane"), self.evaluations(forward_cost));
         // 3. The sum over the units: as many tangent lanes of first order, and adjoints; not if two units tell that it
@@ -160,7 +161,7 @@ impl<T: Scalar> Planner<'_, T> {
         if least < forward_cost {
             match self.units(&wanted, Order::Natural) {
                 Ok(units) => {
-                    nodal_cost = units.cost(self.net, self.with_jacobian);
+                    nodal_cost = self.nodal_cost(&units);
                     nodal_words = self.nodal_words(&units);
                 }
                 Err(_) => nodal_words = "nodal needs too much memory".into(),
@@ -201,9 +202,28 @@ impl<T: Scalar> Planner<'_, T> {
         format!("{:.1} evaluations", operations as f64 / one as f64)
     }
 
+    fn nodal_cost(&self, units: &Units) -> u64 {
+        let tiles = self.tiles_of_sums(units).ok().flatten();
+        units.cost(self.net, self.with_jacobian, tiles.as_ref())
+    }
+
+    /// Tangents of the nodal sums by offset, if they are cheaper than by color; or as forced.
+    fn tiles_of_sums(&self, units: &Units) -> Result<Option<Tiles>> {
+        let Some(rows) = units.rows_of_outputs() else {
+            ensure!(
+                self.lanes != Some(LaneKind::Offset),
+                WrongStrategy,
+                "outputs that share an adjoint lane allow no lanes by offset"
+            );
+            return Ok(None);
+        };
+        let adjoints = units.cost(self.net, self.with_jacobian, None);
+        self.tiles(Carried::Sums { rows }, adjoints)
+    }
+
     fn nodal_words(&self, units: &Units) -> String {
         let (adjoints, tangents) = (units.of_output.count(), units.tangent_lanes());
-        let worth = self.evaluations(units.cost(self.net, self.with_jacobian));
+        let worth = self.evaluations(self.nodal_cost(units));
         format!("{} and {} worth {worth}", counted(adjoints, "adjoint lane"), counted(tangents, "tangent lane"))
     }
 
@@ -222,7 +242,35 @@ impl<T: Scalar> Planner<'_, T> {
             Program::forward(self.net, order, &colored, &coloring, self.width)
         };
         let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
-        Ok(self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason))
+        let program =
+            self.tiled(program, Carried::Outputs { first: jacobian.is_some(), second: diagonal.nnz() > 0 })?;
+        self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
+    }
+
+    /// In operations.
+    fn forward_cost(&self, program: &Program) -> u64 {
+        match program {
+            Program::Forward { tiles: Some(tiles), .. } => tiles.operations(),
+            Program::Forward { sweep, inputs, .. } => cost::double_forward(inputs.count(), sweep.operations(self.net)),
+            _ => 0,
+        }
+    }
+
+    /// The same lanes by offset, where the network is local and that is cheaper; or as forced.
+    fn tiled(&self, program: Program, wanted: Carried) -> Result<Program> {
+        let by_color = self.forward_cost(&program);
+        let Program::Forward { sweep, inputs, .. } = program else { return Ok(program) };
+        let tiles = self.tiles(wanted, by_color)?;
+        Ok(Program::Forward { sweep, inputs, tiles })
+    }
+
+    /// Tiles, if they are cheaper than the same by color; or as forced.
+    fn tiles(&self, wanted: Carried, by_color: u64) -> Result<Option<Tiles>> {
+        match self.lanes {
+            Some(LaneKind::Color) => Ok(None),
+            Some(LaneKind::Offset) => Tiles::new(self.net, wanted, self.tile).map(Some),
+            None => Ok(Tiles::new(self.net, wanted, self.tile).ok().filter(|tiles| tiles.operations() < by_color)),
+        }
     }
 
     fn sweeps_cost(&self) -> cost::ReverseOverForward {
@@ -257,7 +305,11 @@ impl<T: Scalar> Planner<'_, T> {
 
     fn nodal(&self, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
         let Wanted { diagonal, jacobian } = wanted;
-        let (nodal, read) = units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.width)?;
+        let (mut nodal, mut read) = units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.width)?;
+        nodal.tiles = self.tiles_of_sums(units)?;
+        if let Some(tiles) = &nodal.tiles {
+            read = tiles.read_sums(self.net, diagonal, nodal.rows, |i| units.of_output.color(i) as usize)?;
+        }
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
         let jacobian = jacobian.as_ref().map(|pattern| Target {
             pattern: pattern.clone(),
@@ -298,7 +350,7 @@ impl<T: Scalar> Planner<'_, T> {
                 (self.with_jacobian.then(|| pattern.clone()), Some(pattern))
             }
         };
-        Ok(self.made(Strategy::Dense, program, jacobian, diagonal, n, "forced".into()))
+        self.made(Strategy::Dense, program, jacobian, diagonal, n, "forced".into())
     }
 
     /// A plan that reads tangent lanes.
@@ -310,16 +362,18 @@ impl<T: Scalar> Planner<'_, T> {
         diagonal: Option<Pattern>,
         colors: usize,
         reason: String,
-    ) -> Made {
-        let target = |pattern: Pattern| {
+    ) -> Result<Made> {
+        let target = |pattern: Pattern, second| {
             let readout = match &program {
+                Program::Forward { tiles: Some(tiles), .. } => tiles.read_outputs(self.net, &pattern, second)?,
                 Program::Forward { inputs, .. } => Program::read_forward(self.net, inputs, &pattern),
                 _ => empty_readout(self.net, &pattern),
             };
-            Target { pattern, readout }
+            Ok(Target { pattern, readout })
         };
-        let (jacobian, diagonal) = (jacobian.map(target), diagonal.map(target));
-        Made { strategy, program, jacobian, diagonal, colors, groups: 0, of_output: None, reason }
+        let jacobian = jacobian.map(|p| target(p, false)).transpose()?;
+        let diagonal = diagonal.map(|p| target(p, true)).transpose()?;
+        Ok(Made { strategy, program, jacobian, diagonal, colors, groups: 0, of_output: None, reason })
     }
 }
 
