@@ -5,7 +5,7 @@ use super::broadcast::cast;
 use super::stencil::{AXES, Beyond, Fan, Link, Place, Stencil, Weights};
 use super::window::{Links, Side, Window};
 use crate::error::{Result, ensure};
-use crate::rows::{Rows, add_constants};
+use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};
 use crate::sets::{EMPTY, SetId, Sets};
 use faer::linalg::matmul::matmul;
@@ -151,6 +151,8 @@ impl<T: Scalar> Conv<T> {
         let channels = match self.pointwise() {
             // As of a dense layer: pieces of about a million operations, and not too few rows.
             Some([_, inputs]) => ((1 << 20) / (inputs * positions * width).max(1)).clamp(16, 1 << 10),
+            // One channel is cut along its positions.
+            None if self.channels[0] == 1 => return positions.div_ceil(8).max(1 << 10).min(positions),
             None => 4,
         };
         channels * positions
@@ -301,7 +303,16 @@ impl<T: Scalar> Linear<T> for Conv<T> {
         let positions = self.positions(Side::Output);
         vectorized(
             #[inline(always)]
-            || add_constants(out, width, rows.map(|k| bias[k / positions])),
+            || {
+                let (mut row, mut rest) = (rows.start, out);
+                while row < rows.end {
+                    let count = (positions - row % positions).min(rows.end - row);
+                    let (channel, others) = rest.split_at_mut(count * width);
+                    let constant = bias[row / positions];
+                    channel.iter_mut().for_each(|o| *o += constant);
+                    (row, rest) = (row + count, others);
+                }
+            },
         );
     }
 

@@ -163,6 +163,17 @@ impl Frame {
         });
     }
 
+    /// A channel's numbers themselves, if they lie as the line would.
+    pub(super) fn direct<'a, T>(&self, place: &Place, channel: &'a [T], around: Span) -> Option<&'a [T]> {
+        let along = AXES - 1;
+        let one_axis = place.positions() == place.shape[along] && around.volume() == around.len()[along];
+        if !one_axis || self.wrapped[along] > 0 || !self.inside(place, around) {
+            return None;
+        }
+        let first = (around.start[along] - place.origin[along]) as usize;
+        channel.get(first..first + self.line())
+    }
+
     /// Sets a line to zero where there is no unit.
     pub(super) fn mask<T: Scalar>(&self, place: &Place, around: Span, line: &mut [T]) {
         self.rows(place, around, |row, numbers| {

@@ -53,22 +53,23 @@ impl<T: Scalar> Sum<'_, T> {
         while done < channels {
             let (weights, out) = (&weights[done..], &mut out[done * stride..]);
             done += match channels - done {
-                8.. => self.channels::<8>(weights, stride, out),
-                4..=7 => self.channels::<4>(weights, stride, out),
-                2 | 3 => self.channels::<2>(weights, stride, out),
-                _ => self.channels::<1>(weights, stride, out),
+                8.. if size_of::<T>() == 4 => self.channels::<8, 32>(weights, stride, out),
+                8.. => self.channels::<8, 16>(weights, stride, out),
+                4..=7 => self.channels::<4, 32>(weights, stride, out),
+                2 | 3 => self.channels::<2, 64>(weights, stride, out),
+                _ => self.channels::<1, 64>(weights, stride, out),
             };
         }
     }
 
-    /// Accumulators of two vectors of 512 bits for each channel, then of one, then single numbers.
+    /// `B` channels, with `V` numbers of each in accumulators: as many vectors of 512 bits as hide the latency of a
+    /// multiplication; then fewer, then single numbers.
     #[inline(always)]
-    fn channels<const B: usize>(&self, weights: &[T], stride: usize, out: &mut [T]) -> usize {
-        let mut at = self.run.start;
-        if size_of::<T>() == 4 {
-            at = self.vectors::<B, 32>(at, weights, stride, out);
+    fn channels<const B: usize, const V: usize>(&self, weights: &[T], stride: usize, out: &mut [T]) -> usize {
+        let mut at = self.vectors::<B, V>(self.run.start, weights, stride, out);
+        if V > 16 {
+            at = self.vectors::<B, 16>(at, weights, stride, out);
         }
-        at = self.vectors::<B, 16>(at, weights, stride, out);
         at = self.vectors::<B, 8>(at, weights, stride, out);
         self.vectors::<B, 1>(at, weights, stride, out);
         B

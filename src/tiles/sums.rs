@@ -46,14 +46,13 @@ impl Tiles {
                 continue;
             }
             let is_function = matches!(point.net.layer(id).kind(), Kind::Elementwise(_));
-            if is_function {
-                self.load(place, channel, point.tape.slopes(id).second.data, around, second);
-            }
+            let slopes = point.tape.slopes(id).second.data;
+            let second = if is_function { self.load(place, channel, slopes, around, second) } else { &[] };
             for row in 0..weighted.rows {
                 let first = channel * place.positions() * weighted.rows + row;
                 self.frame.load(place, &adjoint.data[first..], weighted.rows, around, weights);
                 if is_function {
-                    weights.iter_mut().zip(&*second).for_each(|(w, &s)| *w *= s);
+                    weights.iter_mut().zip(second).for_each(|(w, &s)| *w *= s);
                 } else {
                     weights.iter_mut().for_each(|w| *w += *w);
                 }

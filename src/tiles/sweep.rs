@@ -246,15 +246,12 @@ impl Tiles {
                 same.copy_from_slice(&from[..same.len()]);
                 rest.fill(T::zero());
             }
-            self.load(&layer.place, channel, slopes.first.data, around, first);
             let curved = layer.second && slopes.second.width > 0;
-            if curved {
-                self.load(&layer.place, channel, slopes.second.data, around, second);
-            }
-            let slopes = Slopes {
-                first: Rows::new(first, line),
-                second: Rows { data: second, width: if curved { line } else { 0 } },
-            };
+            let of_first = self.load(&layer.place, channel, slopes.first.data, around, first);
+            let of_second =
+                if curved { self.load(&layer.place, channel, slopes.second.data, around, second) } else { &[] };
+            let slopes =
+                Slopes { first: Rows::new(of_first, line), second: Rows { data: of_second, width: of_second.len() } };
             let width = row.len();
             Elementwise::forward(0..1, slopes, Lanes { count: lanes.len(), samples: line }, row, width);
         }
@@ -274,25 +271,27 @@ impl Tiles {
         let line = self.frame.line();
         let operands = point.net.operands(id);
         let (values, rest) = scratch.split_at_mut(2 * line);
-        let (a, b) = values.split_at_mut(line);
+        let (left_value, right_value) = values.split_at_mut(line);
         for (channel, lanes) in layer.lanes.iter().enumerate().filter(|(_, lanes)| !lanes.is_empty()) {
             let row = &mut out[layer.lines[channel] * line..layer.lines[channel + 1] * line];
             let width = row.len();
             let (left, rest) = rest.split_at_mut(width);
             let right = &mut rest[..width];
-            for (q, (value, space)) in [(&mut *a, &mut *left), (&mut *b, &mut *right)].into_iter().enumerate() {
-                let operand = self.carried(operands[q]);
-                let there = around.shifted(layer.shifts[q]);
-                self.load(&operand.place, channel, point.tape.values(operands[q]).data, there, value);
-                self.align(layer, channel, operand, q, self.block(buffers, operands[q]), space);
+            for (q, space) in [&mut *left, &mut *right].into_iter().enumerate() {
+                self.align(layer, channel, q, operands[q], buffers, space);
             }
+            let value = |q: usize, space| {
+                let there = around.shifted(layer.shifts[q]);
+                let values = point.tape.values(operands[q]).data;
+                self.load(&self.carried(operands[q]).place, channel, values, there, space)
+            };
+            let values = [Rows::new(value(0, left_value), line), Rows::new(value(1, right_value), line)];
             // A constant has no lanes.
             let block = |q: usize, data| {
                 let constant = self.carried(operands[q]).lanes[channel].is_empty();
                 if constant { Rows { data: &[], width: 0 } } else { Rows::new(data, width) }
             };
             let blocks = [block(0, &*left), block(1, &*right)];
-            let values = [Rows::new(&*a, line), Rows::new(&*b, line)];
             product::forward(0..1, values, Lanes { count: lanes.len(), samples: line }, blocks, row, width);
         }
         self.clean(layer, layer.run.clone(), around, out);
@@ -303,12 +302,13 @@ impl Tiles {
         &self,
         layer: &Carried,
         channel: usize,
-        operand: &Carried,
         q: usize,
-        block: &[T],
+        operand: LayerId,
+        buffers: &[Vec<T>],
         space: &mut [T],
     ) {
         let line = self.frame.line();
+        let (operand, block) = (self.carried(operand), self.block(buffers, operand));
         let (lanes, theirs) = (&layer.lanes[channel], &operand.lanes[channel]);
         let shift = layer.shifts[q];
         let (run, step) = (&layer.run, self.frame.step(shift));
@@ -325,9 +325,22 @@ impl Tiles {
         }
     }
 
-    /// A channel's numbers at the positions of a box.
-    pub(super) fn load<T: Scalar>(&self, place: &Place, channel: usize, units: &[T], around: Span, line: &mut [T]) {
+    /// A channel's numbers at the positions of a box; copied into a line only if they must be.
+    pub(super) fn load<'a, T: Scalar>(
+        &self,
+        place: &Place,
+        channel: usize,
+        units: &'a [T],
+        around: Span,
+        line: &'a mut [T],
+    ) -> &'a [T] {
         let positions = place.positions();
-        self.frame.load(place, &units[channel * positions..(channel + 1) * positions], 1, around, line);
+        let units = &units[channel * positions..(channel + 1) * positions];
+        if let Some(direct) = self.frame.direct(place, units, around) {
+            return direct;
+        }
+        let line = &mut line[..self.frame.line()];
+        self.frame.load(place, units, 1, around, line);
+        line
     }
 }
