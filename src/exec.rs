@@ -595,7 +595,7 @@ fn unpack<'a, T: Scalar>(
     }
     for (sample, values) in values.chunks_exact_mut(nnz).enumerate() {
         spread.rows(values, 1, PIECE, |entries, values| {
-            target.readout.unpack(entries, &packed, samples, sample, values);
+            target.readout.unpack(&target.pattern, entries, &packed, samples, sample, values);
         });
     }
 }
@@ -605,8 +605,8 @@ fn sum_rows<'a, T: Scalar>(target: &Option<Target>, packed: impl Fn(usize) -> &'
     let Some(target) = target else { return };
     let rows = target.pattern.rows();
     for (sample, sums) in sums.chunks_exact_mut(rows).enumerate() {
-        for (sum, entries) in sums.iter_mut().zip(target.pattern.indptr().windows(2)) {
-            *sum = target.readout.sum(entries[0]..entries[1], &packed, samples, sample);
+        for (row, sum) in sums.iter_mut().enumerate() {
+            *sum = target.readout.sum(&target.pattern, row, &packed, samples, sample);
         }
     }
 }

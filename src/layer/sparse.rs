@@ -30,6 +30,26 @@ struct Diagonals<T> {
     numbers: Vec<T>,
 }
 
+impl<T: Scalar> Diagonals<T> {
+    /// `out += rows of A x`.
+    #[inline(always)]
+    fn multiply(&self, rows: Range<usize>, x: &[T], out: &mut [T]) {
+        let count = self.numbers.len() / self.shifts.len().max(1);
+        for (&shift, numbers) in self.shifts.iter().zip(self.numbers.chunks_exact(count.max(1))) {
+            // Where the diagonal has columns.
+            let [start, end] = [0, x.len() as i64].map(|column| (column - i64::from(shift)).max(0) as usize);
+            let (start, end) = (start.max(rows.start), end.min(rows.end));
+            if start < end {
+                let x = &x[(start as i64 + i64::from(shift)) as usize..][..end - start];
+                let out = &mut out[start - rows.start..end - rows.start];
+                for (out, (&x, &a)) in out.iter_mut().zip(x.iter().zip(&numbers[start..end])) {
+                    *out = x.mul_add(a, *out);
+                }
+            }
+        }
+    }
+}
+
 impl<T: Scalar> Sparse<T> {
     pub(crate) fn new(matrix: CsMat<T>, bias: Option<Array1<T>>, operand: &[usize]) -> Result<Self> {
         let (m, k) = matrix.shape();
@@ -150,9 +170,14 @@ fn multiply<T: Scalar>(matrix: &CsMat<T>, rows: Range<usize>, x: Rows<'_, T>, ou
 impl<T: Scalar> Linear<T> for Sparse<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], _width: usize) {
         out.fill(T::zero());
+        let diagonals = self.diagonals.get().and_then(Option::as_ref).filter(|_| operands[0].width == 1);
         vectorized(
             #[inline(always)]
-            || multiply(&self.matrix, rows, operands[0], out),
+            || match diagonals {
+                // The same sums, side by side.
+                Some(diagonals) => diagonals.multiply(rows, operands[0].data, out),
+                None => multiply(&self.matrix, rows, operands[0], out),
+            },
         );
     }
 

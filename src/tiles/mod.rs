@@ -26,7 +26,7 @@ mod sweep;
 pub(crate) use sums::Weighted;
 pub(crate) use sweep::Point;
 
-use crate::compress::Readout;
+use crate::compress::{Readout, RowPlaces};
 use crate::cost;
 use crate::error::{Error, ErrorKind, Result, ensure};
 use crate::layer::stencil::{AXES, Beyond, Fan, Place, Position, Stencil, minus};
@@ -320,41 +320,43 @@ impl Tiles {
             let layer = self.carried(target);
             let packed = if second { layer.second } else { layer.first };
             for lanes in &layer.lanes {
-                lines.push((count, layer, lanes));
+                lines.push((count, lanes));
                 count += if packed { lanes.len() } else { 0 };
             }
         }
         let positions = self.positions();
-        let mut places = Vec::with_capacity(pattern.nnz());
+        let mut places = RowPlaces::default();
+        let mut list = Vec::new();
         let mut row = 0;
         for &target in net.output_layers() {
             let Some(place) = self.layers[target.index()].as_ref().map(|l| &l.place) else {
+                // Depends on nothing.
+                (0..net.layer(target).units()).for_each(|_| places.push(0, 0, &[]));
                 row += net.layer(target).units();
                 continue;
             };
-            let before: usize =
-                self.targets.iter().take_while(|&&t| t != target).map(|&t| self.carried(t).lanes.len()).sum();
+            let before: usize = self.targets.iter().take_while(|&&t| t != target).map(|&t| self.carried(t).lanes.len()).sum();
             for unit in 0..net.layer(target).units() {
                 let (channel, at) = place.locate(unit);
-                let (first, _, lanes) = lines[before + channel];
+                let (first, lanes) = lines[before + channel];
                 let (tile, inner) = self.frame.find(at);
+                list.clear();
                 let mut guess = 0;
                 for &j in pattern.row(row) {
                     let (channel, position) = inputs[j as usize];
                     let lane = Offset { channel, distance: shortest(minus(position, at), self.frame.wrapped()) };
                     // Entries follow each other as the lanes do, but for the borders.
                     if lanes.get(guess) != Some(&lane) {
-                        guess = lanes
-                            .binary_search(&lane)
-                            .expect("an output has a lane for every input that it depends on");
+                        guess = lanes.binary_search(&lane).expect("an output has a lane for every input it depends on");
                     }
-                    places.push((tile as u32, ((first + guess) * positions + inner) as u32));
+                    list.push(((first + guess) * positions) as u32);
                     guess += 1;
                 }
+                places.push(tile, inner, &list);
                 row += 1;
             }
         }
-        Ok(Readout::at(places, self.count(), count * positions))
+        Ok(Readout::by_rows(places, self.count(), count * positions))
     }
 
     /// How the entries of a pattern are read from the sums: row `row_of(i)` of the sums at input j.
