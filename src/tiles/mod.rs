@@ -39,6 +39,7 @@ use frame::{Frame, Span, shortest};
 use kernel::Term;
 use offsets::{Interned, Lanes, Offset};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Most lanes of a channel, and most products in all sums of a layer.
 const MOST_LANES: usize = 1 << 12;
@@ -106,6 +107,13 @@ impl Carried {
     /// First-order line of a lane; the second-order line comes after all of the first order.
     fn line(&self, channel: usize, lane: usize) -> usize {
         self.lines[channel] + lane
+    }
+
+    /// Whether the rows of all channels are alike, and as those of another layer.
+    fn rows_as(&self, other: &Carried) -> bool {
+        let alike = |lanes: &Lanes| Arc::ptr_eq(lanes, &self.lanes[0]);
+        let orders = (self.first, self.second) == (other.first, other.second);
+        orders && self.lanes.iter().chain(&other.lanes).all(alike)
     }
 
     fn all_lines(&self) -> usize {
@@ -607,5 +615,5 @@ fn scratch<T: Scalar>(net: &Network<T>, layers: &[Option<Carried>], targets: &[L
     };
     let channels: usize = targets.iter().filter_map(|t| layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
     let sums = if let Wanted::Sums { rows } = wanted { rows * channels } else { 0 };
-    2 + net.layers().map(rows).max().unwrap_or(0) + sums
+    3 + net.layers().map(rows).max().unwrap_or(0) + sums
 }
