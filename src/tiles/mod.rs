@@ -343,7 +343,8 @@ impl Tiles {
                 row += net.layer(target).units();
                 continue;
             };
-            let before: usize = self.targets.iter().take_while(|&&t| t != target).map(|&t| self.carried(t).lanes.len()).sum();
+            let before: usize =
+                self.targets.iter().take_while(|&&t| t != target).map(|&t| self.carried(t).lanes.len()).sum();
             for unit in 0..net.layer(target).units() {
                 let (channel, at) = place.locate(unit);
                 let (first, lanes) = lines[before + channel];
