@@ -1,12 +1,14 @@
 //! The planner: which strategy, and why.
 //!
 //! Strategies are compared by their operations (see [`cost`](crate::cost)); the
-//! decision list stands in [`Planner::hessian_diagonal`].
+//! decision list stands in [`Planner::second_order`].
 
+use crate::apart::{self, Colors};
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
-use crate::compress::Readout;
+use crate::compress::{Readout, occupied_colors};
 use crate::cost::{self, counted};
 use crate::error::{Result, bail};
+use crate::forward::Second;
 use crate::memory;
 use crate::network::Network;
 use crate::nodal::{self, Units};
@@ -56,6 +58,8 @@ pub(crate) struct Made {
     pub(crate) program: Program,
     pub(crate) jacobian: Option<Target>,
     pub(crate) diagonal: Option<Target>,
+    /// P_D, if only the sums of its rows are computed.
+    pub(crate) summed: Option<Pattern>,
     pub(crate) colors: usize,
     pub(crate) groups: usize,
     /// The outputs' colors, if they are colored.
@@ -78,7 +82,8 @@ impl<T: Scalar> Planner<'_, T> {
         let pattern = self.sparsity.jacobian()?;
         let color = |side| partial_distance2_coloring(&pattern, side, self.order);
         let forward = |coloring: &Coloring, reason| {
-            let program = Program::forward(self.net, 1, &pattern, coloring, self.width);
+            let colors = occupied_colors(&pattern, coloring);
+            let program = Program::forward(self.net, Second::None, true, &colors, self.width);
             self.made(Strategy::Forward, program, Some(pattern.clone()), None, coloring.count(), reason)
         };
         let reverse = |coloring: &Coloring, reason| {
@@ -96,6 +101,7 @@ impl<T: Scalar> Planner<'_, T> {
                 program,
                 jacobian,
                 diagonal: None,
+                summed: None,
                 colors,
                 groups: 0,
                 of_output: Some(coloring.clone()),
@@ -120,8 +126,8 @@ impl<T: Scalar> Planner<'_, T> {
         })
     }
 
-    /// The Hessian diagonal, by operations.
-    pub(crate) fn hessian_diagonal(&self, forced: Option<Strategy>) -> Result<Made> {
+    /// The Hessian diagonal or the Laplacian, by operations.
+    pub(crate) fn second_order(&self, quantity: Quantity, forced: Option<Strategy>) -> Result<Made> {
         let diagonal = self.sparsity.hessian_diagonal()?;
         let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
         let wanted = Wanted { diagonal, jacobian };
@@ -133,6 +139,10 @@ impl<T: Scalar> Planner<'_, T> {
             Some(Strategy::Nodal) if wanted.diagonal.nnz() > 0 => {
                 let units = self.units(&wanted, self.order)?;
                 return self.nodal(&wanted, &units, "forced".into());
+            }
+            Some(Strategy::ForwardLaplacian) if wanted.diagonal.nnz() > 0 => {
+                let colors = self.colors_apart(&wanted, self.order)?;
+                return Ok(self.forward_laplacian(&wanted, &colors, "forced".into()));
             }
             Some(strategy) => {
                 let made = self.double_forward(&wanted, "forced".into())?;
@@ -152,12 +162,22 @@ impl<T: Scalar> Planner<'_, T> {
         };
         let forward_words =
             format!("{} worth {}", counted(double_forward.colors, "second-order lane"), self.evaluations(forward_cost));
-        // 3. The sum over the units: as many tangent lanes of first order, and adjoints; not if two units tell that it
+        // 3. If only the sum is wanted, one lane for it in place of one for each color; the inputs need be apart at the
+        // units alone. Not if the unit that sees the most of them tells that it cannot be cheaper.
+        let (mut sum_cost, mut sum_words) = (u64::MAX, String::new());
+        if quantity == Quantity::Laplacian && self.least_forward_laplacian() < forward_cost {
+            match self.colors_apart(&wanted, Order::Natural) {
+                Ok(colors) => (sum_cost, sum_words) = self.lanes_of_sums(&colors),
+                Err(_) => sum_words = "forward-laplacian needs too much memory".into(),
+            }
+        }
+        let simple = forward_cost.min(sum_cost);
+        // 4. The sum over the units: as many tangent lanes of first order, and adjoints; not if two units tell that it
         // cannot be cheaper, or if its analysis takes too much memory. Candidates are colored in the natural order, which is quick and seldom far off; who is chosen,
         // as the options say.
         let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
         let (mut nodal_cost, mut nodal_words) = (u64::MAX, format!("nodal at least {}", self.evaluations(least)));
-        if least < forward_cost {
+        if least < simple {
             match self.units(&wanted, Order::Natural) {
                 Ok(units) => {
                     nodal_cost = units.cost(self.net, self.with_jacobian);
@@ -166,9 +186,9 @@ impl<T: Scalar> Planner<'_, T> {
                 Err(_) => nodal_words = "nodal needs too much memory".into(),
             }
         }
-        // 4. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
+        // 5. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
         // are counted, until they are as many.
-        let (best, rof) = (forward_cost.min(nodal_cost), self.sweeps_cost());
+        let (best, rof) = (simple.min(nodal_cost), self.sweeps_cost());
         let least = rof.least(rows_lower_bound(wanted.rows()));
         let mut rof_words = format!("reverse-over-forward at least {}", self.evaluations(least));
         if least < best {
@@ -177,21 +197,25 @@ impl<T: Scalar> Planner<'_, T> {
                 let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
                 let (few, many) = groups.colors();
                 let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
-                let reason = format!(
-                    "{} with {lanes} lanes worth {}; {forward_words}; {nodal_words}",
-                    counted(groups.count(), "output group"),
-                    self.evaluations(groups.cost(rof)),
-                );
+                let worth = self.evaluations(groups.cost(rof));
+                let groups_words =
+                    format!("{} with {lanes} lanes worth {worth}", counted(groups.count(), "output group"));
+                let reason = in_words([groups_words, forward_words, sum_words, nodal_words]);
                 return Ok(self.reverse_over_forward(&wanted, &groups, reason));
             }
             rof_words = "reverse-over-forward no fewer".into();
         }
-        if nodal_cost < forward_cost {
+        if nodal_cost < simple {
             let units = self.units(&wanted, self.order)?;
-            let reason = format!("{}; {forward_words}; {rof_words}", self.nodal_words(&units));
+            let reason = in_words([self.nodal_words(&units), forward_words, sum_words, rof_words]);
             return self.nodal(&wanted, &units, reason);
         }
-        Ok(Made { reason: format!("{forward_words}; {nodal_words}; {rof_words}"), ..double_forward })
+        if sum_cost < forward_cost {
+            let colors = self.colors_apart(&wanted, self.order)?;
+            let reason = in_words([self.lanes_of_sums(&colors).1, forward_words, nodal_words, rof_words]);
+            return Ok(self.forward_laplacian(&wanted, &colors, reason));
+        }
+        Ok(Made { reason: in_words([forward_words, sum_words, nodal_words, rof_words]), ..double_forward })
     }
 
     /// Operations in units of one plain evaluation.
@@ -215,14 +239,51 @@ impl<T: Scalar> Planner<'_, T> {
             None => self.sparsity.meeting()?,
         };
         let coloring = partial_distance2_coloring(&colored, Side::Columns, self.order);
-        let order = if diagonal.nnz() > 0 { 2 } else { 1 };
+        let second = if diagonal.nnz() > 0 { Second::Each } else { Second::None };
         let program = if diagonal.nnz() == 0 && jacobian.is_none() {
             Program::Nothing
         } else {
-            Program::forward(self.net, order, &colored, &coloring, self.width)
+            let colors = occupied_colors(&colored, &coloring);
+            Program::forward(self.net, second, jacobian.is_some(), &colors, self.width)
         };
         let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
         Ok(self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason))
+    }
+
+    /// Colors that keep the inputs apart at the units; if the Jacobian is wanted too, at the outputs, which see more.
+    fn colors_apart(&self, wanted: &Wanted, order: Order) -> Result<Colors> {
+        if let Some(jacobian) = &wanted.jacobian {
+            return Ok(occupied_colors(jacobian, &partial_distance2_coloring(jacobian, Side::Columns, order)));
+        }
+        let outputs: Vec<usize> = (0..self.net.outputs()).collect();
+        apart::color(self.sparsity, self.sparsity.meetings(self.net, &outputs), order)
+    }
+
+    /// The least that forward-laplacian can cost: a lane for every input that some curved unit sees, and one for the sum.
+    fn least_forward_laplacian(&self) -> u64 {
+        let lanes = apart::widest(self.net, self.sparsity).into_iter().map(|(_, (size, _))| size).max();
+        let of_lane = Program::forward_sweep(self.net, Second::Sum, self.with_jacobian).operations(self.net);
+        cost::forward_laplacian(lanes.unwrap_or(0), 1, of_lane)
+    }
+
+    /// The cost of forward-laplacian, and its lanes in words.
+    fn lanes_of_sums(&self, colors: &Colors) -> (u64, String) {
+        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.width);
+        let Program::Forward { sweep, inputs } = &program else { return (0, "no lane".into()) };
+        let cost = cost::forward_laplacian(inputs.count(), inputs.blocks(), sweep.operations(self.net));
+        let (lanes, worth) = (counted(inputs.count(), "tangent lane"), self.evaluations(cost));
+        (cost, format!("{lanes} and {} for their sum worth {worth}", inputs.blocks()))
+    }
+
+    fn forward_laplacian(&self, wanted: &Wanted, colors: &Colors, reason: String) -> Made {
+        let Wanted { diagonal, jacobian } = wanted;
+        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.width);
+        let sums = match &program {
+            Program::Forward { inputs, .. } => Program::read_sums(self.net, inputs, diagonal),
+            _ => unreachable!("inputs meet where the network is curved"),
+        };
+        let made = self.made(Strategy::ForwardLaplacian, program, jacobian.clone(), None, colors.1, reason);
+        Made { diagonal: Some(sums), summed: Some(diagonal.clone()), ..made }
     }
 
     fn sweeps_cost(&self) -> cost::ReverseOverForward {
@@ -244,6 +305,7 @@ impl<T: Scalar> Planner<'_, T> {
             program,
             jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
             diagonal: Some(target((diagonal, read))),
+            summed: None,
             colors: groups.colors().1,
             groups: groups.count(),
             of_output: Some(groups.of_output().clone()),
@@ -269,6 +331,7 @@ impl<T: Scalar> Planner<'_, T> {
             program: Program::Nodal(nodal),
             jacobian,
             diagonal: Some(Target { pattern: diagonal.clone(), readout: read }),
+            summed: None,
             groups: 0,
             of_output: Some(units.of_output.clone()),
             reason,
@@ -290,8 +353,9 @@ impl<T: Scalar> Planner<'_, T> {
             );
         }
         let pattern = full_pattern(m, n);
-        let (order, coloring) = (if quantity == Quantity::Jacobian { 1 } else { 2 }, Coloring::trivial(n));
-        let program = Program::forward(self.net, order, &pattern, &coloring, self.width);
+        let second = if quantity == Quantity::Jacobian { Second::None } else { Second::Each };
+        let colors = occupied_colors(&pattern, &Coloring::trivial(n));
+        let program = Program::forward(self.net, second, self.with_jacobian, &colors, self.width);
         let (jacobian, diagonal) = match quantity {
             Quantity::Jacobian => (Some(pattern), None),
             Quantity::HessianDiagonal | Quantity::Laplacian => {
@@ -319,8 +383,13 @@ impl<T: Scalar> Planner<'_, T> {
             Target { pattern, readout }
         };
         let (jacobian, diagonal) = (jacobian.map(target), diagonal.map(target));
-        Made { strategy, program, jacobian, diagonal, colors, groups: 0, of_output: None, reason }
+        Made { strategy, program, jacobian, diagonal, summed: None, colors, groups: 0, of_output: None, reason }
     }
+}
+
+/// The words of the strategies that were compared, what was chosen first.
+fn in_words(compared: [String; 4]) -> String {
+    compared.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// The readout of a pattern without entries.

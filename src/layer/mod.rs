@@ -136,6 +136,41 @@ impl Lanes {
         }
     }
 
+    /// What a curved unit adds to second order: to a lane each its own `factor · a · b`, or to a single lane of all
+    /// the sum of them.
+    #[inline(always)]
+    pub(crate) fn add_curvature<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], second: &mut [T]) {
+        if second.len() == self.len() {
+            self.add_products(factors, a, b, second);
+        } else {
+            self.add_sums(factors, a, b, second);
+        }
+    }
+
+    /// `sum += factor · Σ a · b` for every sample, the sum over the lanes.
+    #[inline(always)]
+    fn add_sums<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], sum: &mut [T]) {
+        let samples = self.samples;
+        if samples == 1 {
+            sum[0] = dot(a, b).mul_add(factors[0], sum[0]);
+            return;
+        }
+        let factor = |s: usize| if let [factor] = *factors { factor } else { factors[s] };
+        if let (vectors, []) = sum.as_chunks_mut::<8>() {
+            for (v, sum) in vectors.iter_mut().enumerate() {
+                let [a, b] = [a, b].map(|row| row[8 * v..].chunks(samples).map(|lane| &lane[..8]));
+                let total = sum_of_products(a.zip(b));
+                (0..8).for_each(|s| sum[s] = total[s].mul_add(factor(8 * v + s), sum[s]));
+            }
+        } else {
+            for (s, sum) in sum.iter_mut().enumerate() {
+                let [a, b] = [a, b].map(|row| row[s..].iter().step_by(samples));
+                let total = a.zip(b).fold(T::zero(), |total, (&a, &b)| a.mul_add(b, total));
+                *sum = total.mul_add(factor(s), *sum);
+            }
+        }
+    }
+
     /// `row ← f(factor of the sample, row)` on every lane.
     #[inline(always)]
     pub(crate) fn scale<T: Scalar>(self, factors: &[T], row: &mut [T], f: impl Fn(T, T) -> T) {
@@ -178,6 +213,30 @@ fn zip8<T: Scalar>(factors: &[T; 8], from: &[T; 8], out: &mut [T; 8], f: &impl F
     for b in 0..8 {
         out[b] = f(factors[b], from[b], out[b]);
     }
+}
+
+/// `Σ a · b`, in vectors: the order of the terms is that of the memory, modulo 32.
+#[inline(always)]
+fn dot<T: Scalar>(a: &[T], b: &[T]) -> T {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let total = sum_of_products(a.iter().map(|a| &a[..]).zip(b.iter().map(|b| &b[..])));
+    let rest = a_rest.iter().zip(b_rest).fold(T::zero(), |sum, (&a, &b)| a.mul_add(b, sum));
+    total.iter().fold(rest, |sum, &t| sum + t)
+}
+
+/// The sum of products of vectors of eight, four sums at a time so that none waits for another.
+#[inline(always)]
+fn sum_of_products<'a, T: Scalar>(mut terms: impl Iterator<Item = (&'a [T], &'a [T])>) -> [T; 8] {
+    let mut sums = [[T::zero(); 8]; 4];
+    'all: loop {
+        for sum in &mut sums {
+            let Some((a, b)) = terms.next() else { break 'all };
+            (0..8).for_each(|k| sum[k] = a[k].mul_add(b[k], sum[k]));
+        }
+    }
+    let [p, q, r, s] = sums;
+    std::array::from_fn(|k| (p[k] + q[k]) + (r[k] + s[k]))
 }
 
 /// Compressed seeds of one block of lanes, on one input layer: lane `c` holds the sum of the unit vectors of
