@@ -6,6 +6,7 @@ use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
 use crate::rows::Rows;
 use crate::scalar::Scalar;
+use hashbrown::HashMap;
 use std::ops::Range;
 
 /// The inputs' colors, cut into blocks of lanes: color `c` is lane `c mod width` of block `c / width`.
@@ -123,7 +124,41 @@ pub(crate) struct Readout {
     start: Vec<usize>,
     /// Unit and lane.
     reads: Vec<(u32, u32)>,
-    place: Vec<(u32, u32)>,
+    place: Places,
+}
+
+/// Where the entries of a pattern are in what the tasks packed.
+#[derive(Clone, Debug)]
+enum Places {
+    /// Task and number of each entry.
+    Each(Vec<(u32, u32)>),
+    /// Entries of a row that lie as those of many others do.
+    Rows(RowPlaces),
+}
+
+/// Entry `e` of row `i` is number `first_i + lists[list_i][e]` of what task `task_i` packed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RowPlaces {
+    /// Task, first number, list of each row.
+    rows: Vec<[u32; 3]>,
+    lists: Vec<Vec<u32>>,
+    known: HashMap<Vec<u32>, u32>,
+}
+
+impl RowPlaces {
+    /// Adds the next row.
+    pub(crate) fn push(&mut self, task: usize, first: usize, list: &[u32]) {
+        let last = self.rows.last().map_or(0, |row| row[2]);
+        let list = if self.lists.get(last as usize).is_some_and(|l| l == list) {
+            last
+        } else {
+            *self.known.entry_ref(list).or_insert_with(|| {
+                self.lists.push(list.to_vec());
+                self.lists.len() as u32 - 1
+            })
+        };
+        self.rows.push([task as u32, first as u32, list]);
+    }
 }
 
 impl Readout {
@@ -153,7 +188,7 @@ impl Readout {
             place.push((source.task as u32, (*at - first) as u32));
             *at += 1;
         }
-        Readout { layers: layers.to_vec(), buckets: stages * layers.len(), start, reads, place }
+        Readout { layers: layers.to_vec(), buckets: stages * layers.len(), start, reads, place: Places::Each(place) }
     }
 
     /// Of a pattern whose entries the tasks put into their packed buffers themselves, in the order of the pattern.
@@ -166,17 +201,40 @@ impl Readout {
         };
         let place = pattern.indices().iter().map(place).collect();
         (1..start.len()).for_each(|b| start[b] += start[b - 1]);
+        Readout { layers: Vec::new(), buckets: 1, start, reads: Vec::new(), place: Places::Each(place) }
+    }
+
+    /// Of a pattern whose entry `k` is number `place[k].1` of what task `place[k].0` packs, `packed_len` numbers each.
+    pub(crate) fn at(place: Vec<(u32, u32)>, tasks: usize, packed_len: usize) -> Self {
+        Self::packed_alike(Places::Each(place), tasks, packed_len)
+    }
+
+    /// The same with places by rows.
+    pub(crate) fn by_rows(place: RowPlaces, tasks: usize, packed_len: usize) -> Self {
+        Self::packed_alike(Places::Rows(place), tasks, packed_len)
+    }
+
+    fn packed_alike(place: Places, tasks: usize, packed_len: usize) -> Self {
+        let start = (0..=tasks).map(|task| task * packed_len).collect();
         Readout { layers: Vec::new(), buckets: 1, start, reads: Vec::new(), place }
     }
 
     /// Number of an entry of the pattern among those of its task.
     pub(crate) fn place(&self, entry: usize) -> u32 {
-        self.place[entry].1
+        match &self.place {
+            Places::Each(place) => place[entry].1,
+            Places::Rows(_) => unreachable!("those who place entries themselves have a place for each"),
+        }
     }
 
     /// Numbers that a task packs for each sample.
     pub(crate) fn packed_len(&self, task: usize) -> usize {
         self.start[(task + 1) * self.buckets] - self.start[task * self.buckets]
+    }
+
+    /// Numbers that all tasks pack for each sample.
+    pub(crate) fn packed(&self) -> usize {
+        self.start[self.start.len() - 1]
     }
 
     /// Number of tasks.
@@ -213,31 +271,68 @@ impl Readout {
     /// The values of some entries, in the pattern's order, for one sample; `packed(task)` is what a task packed.
     pub(crate) fn unpack<'a, T: Scalar>(
         &self,
+        pattern: &Pattern,
         entries: Range<usize>,
         packed: impl Fn(usize) -> &'a [T],
         samples: usize,
         sample: usize,
         values: &mut [T],
     ) {
-        for (value, &(task, at)) in values.iter_mut().zip(&self.place[entries]) {
-            *value = packed(task as usize)[at as usize * samples + sample];
+        match &self.place {
+            Places::Each(place) => {
+                for (value, &(task, at)) in values.iter_mut().zip(&place[entries]) {
+                    *value = packed(task as usize)[at as usize * samples + sample];
+                }
+            }
+            Places::Rows(RowPlaces { rows, lists, .. }) => {
+                let indptr = pattern.indptr();
+                let mut row = indptr.partition_point(|&start| start <= entries.start) - 1;
+                let mut done = entries.start;
+                while done < entries.end {
+                    let end = indptr[row + 1].min(entries.end);
+                    let [task, first, list] = rows[row].map(|k| k as usize);
+                    let packed = &packed(task)[first * samples + sample..];
+                    let list = &lists[list][done - indptr[row]..end - indptr[row]];
+                    let values = &mut values[done - entries.start..end - entries.start];
+                    for (value, &at) in values.iter_mut().zip(list) {
+                        *value = packed[at as usize * samples];
+                    }
+                    (row, done) = (row + 1, end);
+                }
+            }
         }
     }
 
-    /// The sum of some entries, for one sample.
+    /// The sum of a row's entries, for one sample.
     pub(crate) fn sum<'a, T: Scalar>(
         &self,
-        entries: Range<usize>,
+        pattern: &Pattern,
+        row: usize,
         packed: impl Fn(usize) -> &'a [T],
         samples: usize,
         sample: usize,
     ) -> T {
-        let value = |&(task, at): &(u32, u32)| packed(task as usize)[at as usize * samples + sample];
-        self.place[entries].iter().map(value).fold(T::zero(), |sum, value| sum + value)
+        let add = |sum, number: &T| sum + *number;
+        match &self.place {
+            Places::Each(place) => {
+                let entries = &place[pattern.indptr()[row]..pattern.indptr()[row + 1]];
+                let number = |&(task, at): &(u32, u32)| &packed(task as usize)[at as usize * samples + sample];
+                entries.iter().map(number).fold(T::zero(), add)
+            }
+            Places::Rows(RowPlaces { rows, lists, .. }) => {
+                let [task, first, list] = rows[row].map(|k| k as usize);
+                let packed = &packed(task)[first * samples + sample..];
+                lists[list].iter().map(|&at| &packed[at as usize * samples]).fold(T::zero(), add)
+            }
+        }
     }
 
     /// Bytes of the precomputed indices.
     pub(crate) fn bytes(&self) -> u64 {
-        (8 * (self.reads.len() + self.place.len() + self.start.len())) as u64
+        let places = match &self.place {
+            Places::Each(place) => 8 * place.len(),
+            Places::Rows(places) => 12 * places.rows.len() + 8 * places.lists.iter().map(Vec::len).sum::<usize>(),
+        };
+        (places + 8 * (self.reads.len() + self.start.len())) as u64
     }
 }

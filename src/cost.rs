@@ -68,6 +68,9 @@ impl fmt::Display for Passes {
 /// through elementwise functions, at the speed of the memory and not of the arithmetic.
 pub(crate) const WRITE: u64 = 12;
 
+/// The same where a tile of the block stays in the cache until it is read.
+pub(crate) const IN_CACHE: u64 = 4;
+
 /// Second-order lanes, from the inputs to the outputs: `lanes` times the operations of one of them, of first and of second
 /// order.
 pub(crate) fn double_forward(lanes: usize, of_lane: [u64; 2]) -> u64 {
@@ -115,6 +118,11 @@ pub(crate) fn nodal(adjoint: Side, tangent: Side, together: u64, scattered: u64,
     let sweeps = [adjoint, tangent].map(|side| side.lanes as u64 * side.of_lane);
     let pairs = (adjoint.lanes * tangent.lanes) as u64;
     sweeps[0] + sweeps[1] + pairs * (2 * together + WRITE * scattered) + 2 * WRITE * places
+}
+
+/// The same with tangents by offset, whose tiles sum up what they carry.
+pub(crate) fn nodal_by_offset(adjoint: Side, tiles: u64) -> u64 {
+    adjoint.lanes as u64 * adjoint.of_lane + tiles
 }
 
 /// `1 group`, `2 groups`.

@@ -18,6 +18,7 @@ use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
 use crate::strategy::Quantity;
 use crate::tape::{Pass, Tape, tape_size};
+use crate::tiles::{Point, Weighted};
 use crate::workspace::{LaneSpace, Packed, PointSpace, Workspace, lend, lock};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -336,6 +337,9 @@ impl<T: Scalar> Run<'_, T> {
         for space in lanes.iter_mut() {
             match &plan.program {
                 Program::Nothing => {}
+                Program::Forward { tiles: Some(tiles), .. } | Program::Nodal(Nodal { tiles: Some(tiles), .. }) => {
+                    tiles.prepare(&mut space.forward, &mut space.sums);
+                }
                 Program::Forward { sweep, .. } => sweep.prepare(&mut space.forward, width),
                 Program::Reverse { sweep, .. } => sweep.prepare(&mut space.reverse, width),
                 Program::ReverseOverForward(rof) => {
@@ -391,7 +395,15 @@ impl<T: Scalar> Run<'_, T> {
         self.prepare(packed, samples);
         match &plan.program {
             Program::Nothing => {}
-            Program::Forward { sweep, inputs } => {
+            Program::Forward { tiles: Some(tiles), .. } => {
+                let point = Point { net, tape };
+                self.tasks(spread, &mut packed[..tiles.count()], |tile, _, space, packed| {
+                    let packed = [&mut packed.jacobian[..], &mut packed.diagonal];
+                    tiles.outputs(point, tile, &mut space.forward, &mut space.sums, packed);
+                });
+                self.workspace.count(plan.program.passes());
+            }
+            Program::Forward { sweep, inputs, .. } => {
                 self.tasks(spread, &mut packed[..inputs.blocks()], |task, spread, lane_space, packed| {
                     let lanes = inputs.lanes(task, samples);
                     let pass = Pass { net, tape, lanes, spread };
@@ -447,6 +459,15 @@ impl<T: Scalar> Run<'_, T> {
         let adjoint = |id| nodal.adjoints.block(net, adjoints, id, adjoint_lanes);
         if self.plan.jacobian.is_some() {
             pack(&self.plan.jacobian, 0, 0, samples, adjoint, &mut packed[0].jacobian);
+        }
+        if let Some(tiles) = &nodal.tiles {
+            let (point, adjoint) = (Point { net, tape }, |id| nodal.sums(id).then(|| adjoint(id)));
+            let weighted = Weighted { rows: nodal.rows, adjoint: &adjoint };
+            self.tasks(spread, &mut packed[..tiles.count()], |tile, _, space, packed| {
+                tiles.sums(point, tile, &mut space.forward, &mut space.sums, weighted, &mut packed.diagonal);
+            });
+            self.workspace.count(Passes::forward(tiles.lanes()));
+            return;
         }
         self.tasks(spread, &mut packed[..nodal.inputs.blocks()], |task, spread, lane_space, packed| {
             let lanes = nodal.inputs.lanes(task, samples);
@@ -574,7 +595,7 @@ fn unpack<'a, T: Scalar>(
     }
     for (sample, values) in values.chunks_exact_mut(nnz).enumerate() {
         spread.rows(values, 1, PIECE, |entries, values| {
-            target.readout.unpack(entries, &packed, samples, sample, values);
+            target.readout.unpack(&target.pattern, entries, &packed, samples, sample, values);
         });
     }
 }
@@ -584,8 +605,8 @@ fn sum_rows<'a, T: Scalar>(target: &Option<Target>, packed: impl Fn(usize) -> &'
     let Some(target) = target else { return };
     let rows = target.pattern.rows();
     for (sample, sums) in sums.chunks_exact_mut(rows).enumerate() {
-        for (sum, entries) in sums.iter_mut().zip(target.pattern.indptr().windows(2)) {
-            *sum = target.readout.sum(entries[0]..entries[1], &packed, samples, sample);
+        for (row, sum) in sums.iter_mut().enumerate() {
+            *sum = target.readout.sum(&target.pattern, row, &packed, samples, sample);
         }
     }
 }

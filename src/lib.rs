@@ -97,6 +97,7 @@ mod spread;
 mod spy;
 mod strategy;
 mod tape;
+mod tiles;
 mod workspace;
 
 pub use activation::{Activation, Custom};
@@ -115,7 +116,7 @@ pub use pattern::Pattern;
 pub use plan::{Plan, PlanOptions};
 pub use scalar::Scalar;
 pub use sparsity::Sparsity;
-pub use strategy::{Quantity, Strategy};
+pub use strategy::{LaneKind, Quantity, Strategy};
 pub use workspace::Workspace;
 
 /// The README's code is compiled and run.

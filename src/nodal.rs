@@ -27,6 +27,7 @@ use crate::scalar::{Scalar, vectorized};
 use crate::sets::{EMPTY, SetId};
 use crate::sparsity::Sparsity;
 use crate::tape::Pass;
+use crate::tiles::Tiles;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use hashbrown::{HashMap, HashSet};
@@ -158,10 +159,20 @@ impl Units {
         self.input_colors.1
     }
 
-    /// In operations.
-    pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> u64 {
+    /// Rows of weights for tangents by offset, if every row of sums is of one output: the entries of an input are then
+    /// told apart without classes.
+    pub(crate) fn rows_of_outputs(&self) -> Option<usize> {
+        let outputs = self.of_output.colors().len();
+        (self.of_output.count() == outputs).then_some(outputs)
+    }
+
+    /// In operations; the tangents may be by offset.
+    pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool, tiles: Option<&Tiles>) -> u64 {
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
         let adjoint = cost::Side { lanes: self.of_output.count(), of_lane: adjoints.operations(net) };
+        if let Some(tiles) = tiles {
+            return cost::nodal_by_offset(adjoint, tiles.operations());
+        }
         let tangent = cost::Side { lanes: self.tangent_lanes(), of_lane: tangents.operations(net)[0] };
         let (mut together, mut scattered, mut places) = (0, 0, 0);
         for (id, classes) in &self.layers {
@@ -245,7 +256,7 @@ impl Units {
             seeds.push((net.output_layers()[q as usize], unit, self.of_output.color(i)));
         }
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
-        let nodal = Nodal { adjoints, tangents, inputs, rows, seeds, sums };
+        let nodal = Nodal { adjoints, tangents, inputs, rows, seeds, sums, tiles: None };
         Ok((nodal, readout))
     }
 }
@@ -262,6 +273,8 @@ pub(crate) struct Nodal {
     pub(crate) rows: usize,
     pub(crate) seeds: Vec<OutputSeed>,
     sums: Vec<Sum>,
+    /// The tangents by offset, where that is cheaper.
+    pub(crate) tiles: Option<Tiles>,
 }
 
 /// The terms of one curved layer.
@@ -278,6 +291,11 @@ struct Sum {
 }
 
 impl Nodal {
+    /// Whether a layer has terms.
+    pub(crate) fn sums(&self, layer: LayerId) -> bool {
+        self.sums.iter().any(|s| s.layer == layer)
+    }
+
     /// Numbers of work space for each lane, beside the sweeps' buffers.
     pub(crate) fn size(&self) -> usize {
         self.sums.iter().map(|s| s.sums * self.rows).max().unwrap_or(0) + CHUNK * (self.rows + 1)

@@ -6,11 +6,11 @@ use crate::error::{Result, ensure};
 use crate::memory;
 use crate::network::{Network, Structure};
 use crate::pattern::Pattern;
-use crate::planner::{Planner, lane_width, sample_block};
+use crate::planner::{Planner, lane_width, lane_width_with_sum, sample_block};
 use crate::program::{Program, Target};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
-use crate::strategy::{Quantity, Strategy};
+use crate::strategy::{LaneKind, Quantity, Strategy};
 use crate::tape::tape_size;
 use std::fmt;
 
@@ -30,6 +30,8 @@ pub struct PlanOptions {
     with_jacobian: bool,
     order: Order,
     lane_block: Option<usize>,
+    lanes: Option<LaneKind>,
+    tile: Option<usize>,
     max_bytes: Option<u64>,
 }
 
@@ -42,6 +44,8 @@ impl PlanOptions {
             with_jacobian: false,
             order: Order::Best,
             lane_block: None,
+            lanes: None,
+            tile: None,
             max_bytes: None,
         }
     }
@@ -61,9 +65,19 @@ impl PlanOptions {
         PlanOptions { order, ..self }
     }
 
-    /// Most lanes in one sweep; the default fits the network. Results are the same up to rounding.
+    /// Most lanes in one sweep of colors; the default fits the network. Results are the same up to rounding.
     pub fn lane_block(self, lanes: usize) -> Self {
         PlanOptions { lane_block: Some(lanes), ..self }
+    }
+
+    /// Forces forward lanes by color or by offset; the default takes what is cheaper. Results are the same up to rounding.
+    pub fn lanes(self, kind: LaneKind) -> Self {
+        PlanOptions { lanes: Some(kind), ..self }
+    }
+
+    /// Most positions in a tile of lanes by offset; the default fits the cache. Results are the same up to rounding.
+    pub fn tile(self, positions: usize) -> Self {
+        PlanOptions { tile: Some(positions), ..self }
     }
 
     /// Most memory for patterns, indices, results and work space; the default is what the machine has left.
@@ -136,11 +150,12 @@ impl Plan {
     /// # Complexity
     /// The analysis of [`Sparsity::of`], colorings of time Σ_i (entries of row i)², memory O(nnz).
     pub fn with<T: Scalar>(net: &Network<T>, options: &PlanOptions) -> Result<Self> {
-        let &PlanOptions { quantity, strategy, with_jacobian, order, lane_block, max_bytes } = options;
+        let &PlanOptions { quantity, strategy, with_jacobian, order, lane_block, lanes, tile, max_bytes } = options;
         if let Some(strategy) = strategy {
             ensure!(strategy.computes(quantity), WrongStrategy, "{strategy} does not compute the {quantity}");
         }
         ensure!(lane_block != Some(0), InvalidParameter, "a block of zero lanes");
+        ensure!(tile != Some(0), InvalidParameter, "a tile of zero positions");
         let max_bytes = max_bytes.unwrap_or_else(memory::available_bytes);
         let (n, m) = (net.inputs(), net.outputs());
         let sparsity = Sparsity::within(net, max_bytes)?;
@@ -150,7 +165,10 @@ impl Plan {
             order,
             with_jacobian,
             max_bytes,
+            lanes,
+            tile,
             width: &|lanes| lane_block.unwrap_or_else(|| lane_width(lanes, net.operations())).min(lanes).max(1),
+            wide: &|lanes| lane_block.unwrap_or_else(|| lane_width_with_sum(lanes, net.operations())).min(lanes).max(1),
         };
         let made = match (quantity, strategy) {
             (_, Some(Strategy::Dense)) => planner.dense(quantity)?,
@@ -160,14 +178,14 @@ impl Plan {
         let tape = tape_size(net);
         let lanes = made.program.width();
         let (per_task, shared) = made.program.buffer_sizes();
-        let per_sample = tape + per_task * lanes + shared * lanes;
+        let per_sample = tape + per_task + shared;
         let plan = Plan {
             structure: net.structure().clone(),
             inputs: n,
             outputs: m,
             quantity,
             strategy: made.strategy,
-            samples: sample_block(lanes, per_sample),
+            samples: if made.program.tiles().is_some() { 1 } else { sample_block(lanes, per_sample) },
             program: made.program,
             jacobian: made.jacobian,
             diagonal: made.diagonal,
@@ -268,11 +286,10 @@ impl Plan {
 
     /// Work space of a run on one thread, in bytes; every further thread needs at most as much.
     pub fn workspace_bytes(&self, bytes_per_number: usize) -> u64 {
-        let lanes = (self.program.width() * self.samples) as u64;
         let (per_task, shared) = self.program.buffer_sizes();
-        let packed = self.targets().map(|t| t.pattern.nnz() as u64).sum::<u64>() * self.samples as u64;
-        let numbers = (self.tape * self.samples) as u64 + (per_task + shared) as u64 * lanes + packed;
-        numbers.saturating_mul(bytes_per_number as u64)
+        let packed = self.targets().map(|t| t.readout.packed()).sum::<usize>();
+        let numbers = (self.tape + per_task + shared + packed) as u64;
+        numbers.saturating_mul((self.samples * bytes_per_number) as u64)
     }
 
     /// Order of the derivatives that the tape must hold.
@@ -320,6 +337,10 @@ impl fmt::Display for Plan {
         let passes = self.passes();
         let against = if self.strategy == Strategy::Reverse { m } else { n };
         write!(f, "  passes    {passes}")?;
+        if let Some(tiles) = self.program.tiles() {
+            let (count, positions) = (counted(tiles.count(), "tile"), counted(tiles.positions(), "position"));
+            write!(f, ", lanes by offset in {count} of {positions}")?;
+        }
         // Lanes of two kinds are not to be compared with those of the oracle.
         let two_kinds = matches!(self.strategy, Strategy::Nodal | Strategy::ForwardLaplacian);
         let comparable = against > 1 && !two_kinds;

@@ -7,7 +7,7 @@ use crate::apart::{self, Colors};
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
 use crate::compress::{Readout, occupied_colors};
 use crate::cost::{self, counted};
-use crate::error::{Result, bail};
+use crate::error::{ErrorKind, Result, bail, ensure};
 use crate::forward::Second;
 use crate::memory;
 use crate::network::Network;
@@ -16,7 +16,8 @@ use crate::pattern::Pattern;
 use crate::program::{Groups, Program, Sweeps, Target, full_pattern};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
-use crate::strategy::{Quantity, Strategy};
+use crate::strategy::{LaneKind, Quantity, Strategy};
+use crate::tiles::{Tiles, Wanted as Carried};
 
 /// Lanes in one sweep: wide enough for a matrix product to be fast, narrow enough to give every core a block.
 ///
@@ -27,6 +28,11 @@ pub(crate) fn lane_width(lanes: usize, operations: u64) -> usize {
         return lanes.min(64);
     }
     lanes.div_ceil(4).next_multiple_of(8).min(128)
+}
+
+/// The same where every block has a lane for a sum, beside which there should be many others.
+pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64) -> usize {
+    lane_width(lanes, operations).max(32)
 }
 
 /// Samples in one sweep: as many as fill a block of lanes, as long as the buffers stay small.
@@ -73,7 +79,11 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) order: Order,
     pub(crate) with_jacobian: bool,
     pub(crate) max_bytes: u64,
+    pub(crate) lanes: Option<LaneKind>,
+    pub(crate) tile: Option<usize>,
     pub(crate) width: &'a dyn Fn(usize) -> usize,
+    /// The same where every block has one lane more.
+    pub(crate) wide: &'a dyn Fn(usize) -> usize,
 }
 
 impl<T: Scalar> Planner<'_, T> {
@@ -84,6 +94,7 @@ impl<T: Scalar> Planner<'_, T> {
         let forward = |coloring: &Coloring, reason| {
             let colors = occupied_colors(&pattern, coloring);
             let program = Program::forward(self.net, Second::None, true, &colors, self.width);
+            let program = self.tiled(program, Carried::Outputs { first: true, second: false })?;
             self.made(Strategy::Forward, program, Some(pattern.clone()), None, coloring.count(), reason)
         };
         let reverse = |coloring: &Coloring, reason| {
@@ -96,19 +107,10 @@ impl<T: Scalar> Planner<'_, T> {
             };
             let jacobian = Some(Target { pattern: pattern.clone(), readout: read });
             let (strategy, colors) = (Strategy::Reverse, coloring.count());
-            Made {
-                strategy,
-                program,
-                jacobian,
-                diagonal: None,
-                summed: None,
-                colors,
-                groups: 0,
-                of_output: Some(coloring.clone()),
-                reason,
-            }
+            let of_output = Some(coloring.clone());
+            Ok(Made { strategy, program, jacobian, diagonal: None, summed: None, colors, groups: 0, of_output, reason })
         };
-        Ok(match forced {
+        match forced {
             Some(Strategy::Reverse) => reverse(&color(Side::Rows), "forced".into()),
             Some(_) => forward(&color(Side::Columns), "forced".into()),
             None => {
@@ -123,7 +125,7 @@ impl<T: Scalar> Planner<'_, T> {
                     reverse(&rows, format!("{}, fewer than {}", counted(r, "row color"), counted(c, "column color")))
                 }
             }
-        })
+        }
     }
 
     /// The Hessian diagonal or the Laplacian, by operations.
@@ -141,8 +143,10 @@ impl<T: Scalar> Planner<'_, T> {
                 return self.nodal(&wanted, &units, "forced".into());
             }
             Some(Strategy::ForwardLaplacian) if wanted.diagonal.nnz() > 0 => {
+                let by_color = self.lanes != Some(LaneKind::Offset);
+                ensure!(by_color, WrongStrategy, "forward-laplacian has no lanes by offset");
                 let colors = self.colors_apart(&wanted, self.order)?;
-                return Ok(self.forward_laplacian(&wanted, &colors, "forced".into()));
+                return self.forward_laplacian(&wanted, &colors, "forced".into());
             }
             Some(strategy) => {
                 let made = self.double_forward(&wanted, "forced".into())?;
@@ -155,17 +159,23 @@ impl<T: Scalar> Planner<'_, T> {
             return self.double_forward(&wanted, "no output is curved in any input".into());
         }
         // 2. Second-order lanes need nothing but a coloring, and keep nothing.
-        let double_forward = self.double_forward(&wanted, String::new())?;
-        let forward_cost = match &double_forward.program {
-            Program::Forward { sweep, .. } => cost::double_forward(double_forward.colors, sweep.operations(self.net)),
-            _ => 0,
+        let double_forward = match self.double_forward(&wanted, String::new()) {
+            // Lanes by offset are forced, and not all layers up to the outputs can have them; up to the last curved one
+            // perhaps they can.
+            Err(error) if error.kind() == ErrorKind::WrongStrategy => {
+                let units = self.units(&wanted, self.order)?;
+                return self.nodal(&wanted, &units, "lanes by offset are forced".into()).map_err(|_| error);
+            }
+            result => result?,
         };
+        let forward_cost = self.forward_cost(&double_forward.program);
         let forward_words =
             format!("{} worth {}", counted(double_forward.colors, "second-order lane"), self.evaluations(forward_cost));
         // 3. If only the sum is wanted, one lane for it in place of one for each color; the inputs need be apart at the
         // units alone. Not if the unit that sees the most of them tells that it cannot be cheaper.
         let (mut sum_cost, mut sum_words) = (u64::MAX, String::new());
-        if quantity == Quantity::Laplacian && self.least_forward_laplacian() < forward_cost {
+        let by_color = self.lanes != Some(LaneKind::Offset);
+        if quantity == Quantity::Laplacian && by_color && self.least_forward_laplacian() < forward_cost {
             match self.colors_apart(&wanted, Order::Natural) {
                 Ok(colors) => (sum_cost, sum_words) = self.lanes_of_sums(&colors),
                 Err(_) => sum_words = "forward-laplacian needs too much memory".into(),
@@ -180,7 +190,7 @@ impl<T: Scalar> Planner<'_, T> {
         if least < simple {
             match self.units(&wanted, Order::Natural) {
                 Ok(units) => {
-                    nodal_cost = units.cost(self.net, self.with_jacobian);
+                    nodal_cost = self.nodal_cost(&units);
                     nodal_words = self.nodal_words(&units);
                 }
                 Err(_) => nodal_words = "nodal needs too much memory".into(),
@@ -213,7 +223,7 @@ impl<T: Scalar> Planner<'_, T> {
         if sum_cost < forward_cost {
             let colors = self.colors_apart(&wanted, self.order)?;
             let reason = in_words([self.lanes_of_sums(&colors).1, forward_words, nodal_words, rof_words]);
-            return Ok(self.forward_laplacian(&wanted, &colors, reason));
+            return self.forward_laplacian(&wanted, &colors, reason);
         }
         Ok(Made { reason: in_words([forward_words, sum_words, nodal_words, rof_words]), ..double_forward })
     }
@@ -225,9 +235,28 @@ impl<T: Scalar> Planner<'_, T> {
         format!("{:.1} evaluations", operations as f64 / one as f64)
     }
 
+    fn nodal_cost(&self, units: &Units) -> u64 {
+        let tiles = self.tiles_of_sums(units).ok().flatten();
+        units.cost(self.net, self.with_jacobian, tiles.as_ref())
+    }
+
+    /// Tangents of the nodal sums by offset, if they are cheaper than by color; or as forced.
+    fn tiles_of_sums(&self, units: &Units) -> Result<Option<Tiles>> {
+        let Some(rows) = units.rows_of_outputs() else {
+            ensure!(
+                self.lanes != Some(LaneKind::Offset),
+                WrongStrategy,
+                "outputs that share an adjoint lane allow no lanes by offset"
+            );
+            return Ok(None);
+        };
+        let adjoints = units.cost(self.net, self.with_jacobian, None);
+        self.tiles(Carried::Sums { rows }, adjoints)
+    }
+
     fn nodal_words(&self, units: &Units) -> String {
         let (adjoints, tangents) = (units.of_output.count(), units.tangent_lanes());
-        let worth = self.evaluations(units.cost(self.net, self.with_jacobian));
+        let worth = self.evaluations(self.nodal_cost(units));
         format!("{} and {} worth {worth}", counted(adjoints, "adjoint lane"), counted(tangents, "tangent lane"))
     }
 
@@ -247,7 +276,35 @@ impl<T: Scalar> Planner<'_, T> {
             Program::forward(self.net, second, jacobian.is_some(), &colors, self.width)
         };
         let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
-        Ok(self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason))
+        let program =
+            self.tiled(program, Carried::Outputs { first: jacobian.is_some(), second: diagonal.nnz() > 0 })?;
+        self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
+    }
+
+    /// In operations.
+    fn forward_cost(&self, program: &Program) -> u64 {
+        match program {
+            Program::Forward { tiles: Some(tiles), .. } => tiles.operations(),
+            Program::Forward { sweep, inputs, .. } => cost::double_forward(inputs.count(), sweep.operations(self.net)),
+            _ => 0,
+        }
+    }
+
+    /// The same lanes by offset, where the network is local and that is cheaper; or as forced.
+    fn tiled(&self, program: Program, wanted: Carried) -> Result<Program> {
+        let by_color = self.forward_cost(&program);
+        let Program::Forward { sweep, inputs, .. } = program else { return Ok(program) };
+        let tiles = self.tiles(wanted, by_color)?;
+        Ok(Program::Forward { sweep, inputs, tiles })
+    }
+
+    /// Tiles, if they are cheaper than the same by color; or as forced.
+    fn tiles(&self, wanted: Carried, by_color: u64) -> Result<Option<Tiles>> {
+        match self.lanes {
+            Some(LaneKind::Color) => Ok(None),
+            Some(LaneKind::Offset) => Tiles::new(self.net, wanted, self.tile).map(Some),
+            None => Ok(Tiles::new(self.net, wanted, self.tile).ok().filter(|tiles| tiles.operations() < by_color)),
+        }
     }
 
     /// Colors that keep the inputs apart at the units; if the Jacobian is wanted too, at the outputs, which see more.
@@ -268,22 +325,22 @@ impl<T: Scalar> Planner<'_, T> {
 
     /// The cost of forward-laplacian, and its lanes in words.
     fn lanes_of_sums(&self, colors: &Colors) -> (u64, String) {
-        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.width);
-        let Program::Forward { sweep, inputs } = &program else { return (0, "no lane".into()) };
+        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
+        let Program::Forward { sweep, inputs, .. } = &program else { return (0, "no lane".into()) };
         let cost = cost::forward_laplacian(inputs.count(), inputs.blocks(), sweep.operations(self.net));
         let (lanes, worth) = (counted(inputs.count(), "tangent lane"), self.evaluations(cost));
         (cost, format!("{lanes} and {} for their sum worth {worth}", inputs.blocks()))
     }
 
-    fn forward_laplacian(&self, wanted: &Wanted, colors: &Colors, reason: String) -> Made {
+    fn forward_laplacian(&self, wanted: &Wanted, colors: &Colors, reason: String) -> Result<Made> {
         let Wanted { diagonal, jacobian } = wanted;
-        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.width);
+        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
         let sums = match &program {
             Program::Forward { inputs, .. } => Program::read_sums(self.net, inputs, diagonal),
             _ => unreachable!("inputs meet where the network is curved"),
         };
-        let made = self.made(Strategy::ForwardLaplacian, program, jacobian.clone(), None, colors.1, reason);
-        Made { diagonal: Some(sums), summed: Some(diagonal.clone()), ..made }
+        let made = self.made(Strategy::ForwardLaplacian, program, jacobian.clone(), None, colors.1, reason)?;
+        Ok(Made { diagonal: Some(sums), summed: Some(diagonal.clone()), ..made })
     }
 
     fn sweeps_cost(&self) -> cost::ReverseOverForward {
@@ -319,7 +376,11 @@ impl<T: Scalar> Planner<'_, T> {
 
     fn nodal(&self, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
         let Wanted { diagonal, jacobian } = wanted;
-        let (nodal, read) = units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.width)?;
+        let (mut nodal, mut read) = units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.width)?;
+        nodal.tiles = self.tiles_of_sums(units)?;
+        if let Some(tiles) = &nodal.tiles {
+            read = tiles.read_sums(self.net, diagonal, nodal.rows, |i| units.of_output.color(i) as usize)?;
+        }
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
         let jacobian = jacobian.as_ref().map(|pattern| Target {
             pattern: pattern.clone(),
@@ -362,7 +423,7 @@ impl<T: Scalar> Planner<'_, T> {
                 (self.with_jacobian.then(|| pattern.clone()), Some(pattern))
             }
         };
-        Ok(self.made(Strategy::Dense, program, jacobian, diagonal, n, "forced".into()))
+        self.made(Strategy::Dense, program, jacobian, diagonal, n, "forced".into())
     }
 
     /// A plan that reads tangent lanes.
@@ -374,16 +435,18 @@ impl<T: Scalar> Planner<'_, T> {
         diagonal: Option<Pattern>,
         colors: usize,
         reason: String,
-    ) -> Made {
-        let target = |pattern: Pattern| {
+    ) -> Result<Made> {
+        let target = |pattern: Pattern, second| {
             let readout = match &program {
+                Program::Forward { tiles: Some(tiles), .. } => tiles.read_outputs(self.net, &pattern, second)?,
                 Program::Forward { inputs, .. } => Program::read_forward(self.net, inputs, &pattern),
                 _ => empty_readout(self.net, &pattern),
             };
-            Target { pattern, readout }
+            Ok(Target { pattern, readout })
         };
-        let (jacobian, diagonal) = (jacobian.map(target), diagonal.map(target));
-        Made { strategy, program, jacobian, diagonal, summed: None, colors, groups: 0, of_output: None, reason }
+        let jacobian = jacobian.map(|p| target(p, false)).transpose()?;
+        let diagonal = diagonal.map(|p| target(p, true)).transpose()?;
+        Ok(Made { strategy, program, jacobian, diagonal, summed: None, colors, groups: 0, of_output: None, reason })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::pattern::Pattern;
 use crate::reverse::{OutputSeed, Reverse};
 use crate::scalar::Scalar;
 use crate::sparsity::{Meeting, Sparsity};
+use crate::tiles::Tiles;
 use std::collections::HashMap;
 
 /// Groups of outputs whose adjoints are carried side by side before their tangents.
@@ -22,8 +23,8 @@ const ROUND: usize = 16;
 pub(crate) enum Program {
     /// Nothing is nonzero.
     Nothing,
-    /// Tangent lanes, a task for each block.
-    Forward { sweep: Forward, inputs: InputLanes },
+    /// Tangent lanes, a task for each block of colors; or by offset, a task for each tile.
+    Forward { sweep: Forward, inputs: InputLanes, tiles: Option<Tiles> },
     /// Adjoint lanes, a task for each block.
     Reverse { sweep: Reverse, blocks: Vec<(usize, Vec<OutputSeed>)> },
     /// Hessian-vector products.
@@ -77,7 +78,8 @@ impl Program {
         let mut passes = Passes::default();
         match self {
             Program::Nothing => {}
-            Program::Forward { sweep, inputs } => {
+            Program::Forward { tiles: Some(tiles), .. } => passes += Passes::forward(tiles.lanes()),
+            Program::Forward { sweep, inputs, .. } => {
                 (0..inputs.blocks()).for_each(|b| passes += Passes::forward(sweep.lanes(inputs.lanes(b, 1).count)));
             }
             Program::Reverse { blocks, .. } => blocks.iter().for_each(|b| passes += Passes::reverse(b.0)),
@@ -93,6 +95,10 @@ impl Program {
             }
             Program::Nodal(nodal) => {
                 passes += Passes::reverse(nodal.rows);
+                if let Some(tiles) = &nodal.tiles {
+                    passes += Passes::forward(tiles.lanes());
+                    return passes;
+                }
                 (0..nodal.inputs.blocks()).for_each(|b| passes += Passes::forward(nodal.inputs.lanes(b, 1).count));
             }
         }
@@ -103,10 +109,20 @@ impl Program {
     pub(crate) fn tasks(&self) -> usize {
         match self {
             Program::Nothing => 0,
+            Program::Forward { tiles: Some(tiles), .. } => tiles.count(),
             Program::Forward { inputs, .. } => inputs.blocks(),
             Program::Reverse { blocks, .. } => blocks.len(),
             Program::ReverseOverForward(rof) => rof.rounds.iter().map(|r| r.tasks.len()).max().unwrap_or(0),
-            Program::Nodal(nodal) => nodal.inputs.blocks(),
+            Program::Nodal(nodal) => nodal.tiles.as_ref().map_or(nodal.inputs.blocks(), Tiles::count),
+        }
+    }
+
+    /// The tiles, if lanes are carried by offset.
+    pub(crate) fn tiles(&self) -> Option<&Tiles> {
+        match self {
+            Program::Forward { tiles, .. } => tiles.as_ref(),
+            Program::Nodal(nodal) => nodal.tiles.as_ref(),
+            Program::Nothing | Program::Reverse { .. } | Program::ReverseOverForward(_) => None,
         }
     }
 
@@ -114,25 +130,33 @@ impl Program {
     pub(crate) fn width(&self) -> usize {
         match self {
             Program::Nothing => 1,
-            Program::Forward { sweep, inputs } => sweep.lanes(inputs.width()),
+            Program::Forward { tiles: Some(_), .. } => 1,
+            Program::Forward { sweep, inputs, .. } => sweep.lanes(inputs.width()),
             Program::Reverse { blocks, .. } => blocks.iter().map(|b| b.0).max().unwrap_or(1),
             Program::ReverseOverForward(rof) => {
                 let adjoints = rof.rounds.iter().map(|r| r.lanes);
                 rof.colorings.iter().map(InputLanes::width).chain(adjoints).max().unwrap_or(1)
             }
+            Program::Nodal(nodal) if nodal.tiles.is_some() => nodal.rows,
             Program::Nodal(nodal) => nodal.inputs.width().max(nodal.rows),
         }
     }
 
-    /// Numbers that one task's buffers hold for each lane, and those that all tasks share.
+    /// Numbers that one task's buffers hold for each sample, and those that all tasks share.
     pub(crate) fn buffer_sizes(&self) -> (usize, usize) {
-        match self {
+        let width = self.width();
+        let (task, shared) = match self {
             Program::Nothing => (0, 0),
+            Program::Forward { tiles: Some(tiles), .. } => return (tiles.size(), 0),
             Program::Forward { sweep, .. } => (sweep.size(), 0),
             Program::Reverse { sweep, .. } => (sweep.size(), 0),
             Program::ReverseOverForward(rof) => (rof.tangents.size() + rof.products.size(), rof.adjoints.size()),
+            Program::Nodal(Nodal { tiles: Some(tiles), adjoints, rows, .. }) => {
+                return (tiles.size(), adjoints.size() * rows);
+            }
             Program::Nodal(nodal) => (nodal.tangents.size() + nodal.size(), nodal.adjoints.size()),
-        }
+        };
+        (task * width, shared * width)
     }
 
     /// Tangent lanes: `forward` for the Jacobian, `double-forward` for the Hessian diagonal, `forward-laplacian` for
@@ -155,7 +179,7 @@ impl Program {
         // The lane of the sum is one of the lanes of a sweep.
         let sum = sweep.lanes(0);
         let inputs = InputLanes::new(net, colors, *count, (width(count + sum) - sum).max(1));
-        Program::Forward { sweep, inputs }
+        Program::Forward { sweep, inputs, tiles: None }
     }
 
     /// Tangent lanes from the inputs to the outputs.

@@ -36,6 +36,17 @@ pub enum Strategy {
     Dense,
 }
 
+/// How the lanes of a forward sweep are told apart.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LaneKind {
+    /// By color: any network, blocks of lanes swept from layer to layer.
+    Color,
+    /// By the distance of the input from the unit: networks in which every layer is the same sum at all positions
+    /// (convolutions without stride, matrices of few diagonals, shifts, all functions), swept tile by tile in the cache.
+    Offset,
+}
+
 impl Strategy {
     /// All of them, the oracle last.
     pub const ALL: [Strategy; 7] = [

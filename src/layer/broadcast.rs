@@ -35,6 +35,11 @@ impl<T: Scalar> Broadcast<T> {
         self.values[k / self.repeat]
     }
 
+    /// Whether the numbers differ at most from channel to channel.
+    pub(crate) fn by_channel(&self, channels: usize) -> bool {
+        self.values.len() == 1 || self.values.len() == channels
+    }
+
     /// The distinct numbers, in the order of the units.
     pub fn values(&self) -> &[T] {
         &self.values

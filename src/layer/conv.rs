@@ -2,9 +2,10 @@
 
 use super::Linear;
 use super::broadcast::cast;
+use super::stencil::{AXES, Beyond, Fan, Link, Place, Stencil, Weights};
 use super::window::{Links, Side, Window};
 use crate::error::{Result, ensure};
-use crate::rows::{Rows, add_constants};
+use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};
 use crate::sets::{EMPTY, SetId, Sets};
 use faer::linalg::matmul::matmul;
@@ -12,9 +13,6 @@ use faer::{Accum, MatMut, MatRef, Par};
 use std::array;
 use std::ops::Range;
 use std::sync::OnceLock;
-
-/// Most spatial axes; shapes with fewer are completed by trivial axes in front.
-const AXES: usize = 3;
 
 /// Cross-correlation `y[o, p] = b[o] + Σ_{i, t} w[o, i, t] · x[i, p·stride + t·dilation − before]`,
 /// channels first, zeros beyond the border; output channel `o` sees the input channels of its group.
@@ -29,6 +27,8 @@ pub struct Conv<T> {
     axes: usize,
     /// `[input channel][output channel of the group][tap]`, made when a reverse sweep first asks for it.
     transpose: OnceLock<Vec<T>>,
+    /// `[group][input channel of the group][tap][output channel of the group]`, made when a stencil first asks for it.
+    by_link: OnceLock<Vec<T>>,
 }
 
 /// Parameters of a convolution beside its weights; one entry for each spatial axis, or empty for the default.
@@ -94,7 +94,7 @@ impl<T: Scalar> Conv<T> {
             windows[AXES - axes + axis] = Window::new(operand[1 + axis], shape[2 + axis], stride, dilation, padding)?;
         }
         let channels = [outputs, inputs];
-        Ok(Conv { weight, bias, channels, groups, windows, axes, transpose: OnceLock::new() })
+        Ok(Conv { weight, bias, channels, groups, windows, axes, transpose: OnceLock::new(), by_link: OnceLock::new() })
     }
 
     /// `[output channels, input channels / groups, kernel…]`.
@@ -137,6 +137,7 @@ impl<T: Scalar> Conv<T> {
             windows: self.windows,
             axes: self.axes,
             transpose: OnceLock::new(),
+            by_link: OnceLock::new(),
         }
     }
 
@@ -150,6 +151,8 @@ impl<T: Scalar> Conv<T> {
         let channels = match self.pointwise() {
             // As of a dense layer: pieces of about a million operations, and not too few rows.
             Some([_, inputs]) => ((1 << 20) / (inputs * positions * width).max(1)).clamp(16, 1 << 10),
+            // One channel is cut along its positions.
+            None if self.channels[0] == 1 => return positions.div_ceil(8).max(1 << 10).min(positions),
             None => 4,
         };
         channels * positions
@@ -300,7 +303,16 @@ impl<T: Scalar> Linear<T> for Conv<T> {
         let positions = self.positions(Side::Output);
         vectorized(
             #[inline(always)]
-            || add_constants(out, width, rows.map(|k| bias[k / positions])),
+            || {
+                let (mut row, mut rest) = (rows.start, out);
+                while row < rows.end {
+                    let count = (positions - row % positions).min(rows.end - row);
+                    let (channel, others) = rest.split_at_mut(count * width);
+                    let constant = bias[row / positions];
+                    channel.iter_mut().for_each(|o| *o += constant);
+                    (row, rest) = (row + count, others);
+                }
+            },
         );
     }
 
@@ -315,6 +327,61 @@ impl<T: Scalar> Linear<T> for Conv<T> {
             || sweep.run(rows, out),
         );
     }
+
+    /// Unless a stride skips positions.
+    fn stencil(&self, operands: &[&Place], _shape: &[usize]) -> Option<Stencil> {
+        let [inputs, outputs] = [Side::Input, Side::Output].map(|side| self.windows.each_ref().map(|w| w.len(side)));
+        let place = operands[0];
+        let fits = place.channels == self.channels[1] && place.shape == inputs;
+        if !fits || self.windows.iter().any(|w| w.stride != 1) {
+            return None;
+        }
+        let [made, read] = self.channels.map(|c| c / self.groups);
+        let [ka, kb, kc] = self.windows.each_ref().map(|w| w.kernel);
+        let fan = |group: usize| {
+            let mut links = Vec::with_capacity(read * ka * kb * kc);
+            for channel in 0..read {
+                for (tap, [a, b, c]) in taps([ka, kb, kc]).enumerate() {
+                    let shift = |axis: usize, t: usize| {
+                        let w = &self.windows[axis];
+                        (t * w.dilation) as i32 - w.before as i32
+                    };
+                    links.push(Link {
+                        operand: 0,
+                        channel: group * read + channel,
+                        shift: [shift(0, a), shift(1, b), shift(2, c)],
+                        weight: ((group * read + channel) * ka * kb * kc + tap) * made,
+                    });
+                }
+            }
+            Fan { channels: group * made..(group + 1) * made, links }
+        };
+        let padded = |w: &Window| if w.before + w.after > 0 { Beyond::Zeros } else { Beyond::Unread };
+        Some(Stencil {
+            place: Place { channels: self.channels[0], shape: outputs, origin: place.origin },
+            fans: (0..self.groups).map(fan).collect(),
+            beyond: self.windows.each_ref().map(padded),
+        })
+    }
+
+    fn weights(&self, _place: &Place) -> Weights<'_, T> {
+        Weights::Shared(self.by_link.get_or_init(|| {
+            let [made, read] = self.channels.map(|c| c / self.groups);
+            let taps: usize = self.windows.iter().map(|w| w.kernel).product();
+            let mut numbers = Vec::with_capacity(self.weight.len());
+            for group in 0..self.groups {
+                for link in 0..read * taps {
+                    numbers.extend((0..made).map(|c| self.weight[(group * made + c) * read * taps + link]));
+                }
+            }
+            numbers
+        }))
+    }
+}
+
+/// The coordinates of all taps, in order.
+fn taps([a, b, c]: [usize; AXES]) -> impl Iterator<Item = [usize; AXES]> {
+    (0..a * b * c).map(move |tap| [tap / (b * c), tap / c % b, tap % c])
 }
 
 /// One application of the convolution or of its transpose. Both are the same sum over links:

@@ -1,6 +1,7 @@
 //! A dense linear map, `y = W x + b`.
 
 use super::broadcast::cast;
+use super::stencil::{Place, Stencil, Weights};
 use super::{Linear, Seeds};
 use crate::error::{Result, ensure};
 use crate::rows::{Rows, add_constants};
@@ -116,5 +117,14 @@ impl<T: Scalar> Linear<T> for Dense<T> {
         let out = MatMut::from_row_major_slice_mut(out, count, width);
         let weight = self.matrix().subcols(rows.start, count).transpose();
         matmul(out, Accum::Add, weight, adjoint, T::one(), Par::Seq);
+    }
+
+    /// Everything is linked with everything.
+    fn stencil(&self, _operands: &[&Place], _shape: &[usize]) -> Option<Stencil> {
+        None
+    }
+
+    fn weights(&self, _place: &Place) -> Weights<'_, T> {
+        Weights::Ones
     }
 }

@@ -1,6 +1,7 @@
 //! Moving units: reshape, transpose, slice, concatenation, padding, depth-to-space are all gathers.
 
 use super::Linear;
+use super::stencil::{AXES, Beyond, Fan, Link, Place, Position, Stencil, Weights, minus, plus};
 use crate::error::{Result, ensure};
 use crate::pattern::Pattern;
 use crate::rows::{Rows, add};
@@ -77,6 +78,11 @@ impl<T: Scalar> Gather<T> {
         range.map(|unit| sets.union(readers.row(unit).iter().map(|&k| own[k as usize]))).collect()
     }
 
+    /// Whether the units stay in order, all of them, and only get another shape.
+    pub(crate) fn is_reshape(&self) -> bool {
+        self.offsets == [0, self.index.len()] && self.index.iter().enumerate().all(|(k, &i)| i as usize == k)
+    }
+
     fn readers(&self) -> &Pattern {
         let units = self.offsets[self.offsets.len() - 1];
         self.readers.get_or_init(|| readers(units, self.index.iter().map(std::slice::from_ref)))
@@ -143,5 +149,101 @@ impl<T: Scalar> Linear<T> for Gather<T> {
                 add(out, adjoint.row(k as usize));
             }
         }
+    }
+
+    /// If every channel of the result is a channel of an operand, shifted: slices, pads with constants or with the
+    /// other end, concatenated channels; or if the units only get another shape.
+    fn stencil(&self, operands: &[&Place], shape: &[usize]) -> Option<Stencil> {
+        if self.is_reshape() {
+            let place = operands[0].clone();
+            let link = |channel| Link { operand: 0, channel, shift: [0; AXES], weight: 0 };
+            let fans = (0..place.channels).map(|c| Fan { channels: c..c + 1, links: vec![link(c)] }).collect();
+            return Some(Stencil { place, fans, beyond: [Beyond::Unread; AXES] });
+        }
+        let mut place = Place::of_shape(shape)?;
+        let positions = place.positions();
+        let mut origin = None;
+        let mut fans = Vec::new();
+        let mut borders = Borders::default();
+        for (channel, index) in self.index.chunks_exact(positions).enumerate() {
+            let mut links = Vec::new();
+            // The middle is far from what is padded.
+            let probe = (positions / 2..positions).chain(0..positions / 2).find(|&u| index[u] != FILL);
+            if let Some(u) = probe {
+                let (q, unit) = locate(&self.offsets, index[u] as usize);
+                let (from, at) = operands[q].locate(unit);
+                let shift = minus(at, place.locate(u).1);
+                borders.check(index, &place, operands[q], from, self.offsets[q], shift)?;
+                // The first shift becomes the layer's origin.
+                let origin = *origin.get_or_insert(shift);
+                links.push(Link { operand: q, channel: from, shift: minus(shift, origin), weight: 0 });
+            }
+            fans.push(Fan { channels: channel..channel + 1, links });
+        }
+        place.origin = origin.unwrap_or_default();
+        Some(Stencil { place, fans, beyond: borders.beyond()? })
+    }
+
+    fn weights(&self, _place: &Place) -> Weights<'_, T> {
+        Weights::Ones
+    }
+}
+
+/// What the channels of a gather read beyond the borders of the operands.
+#[derive(Default)]
+struct Borders {
+    wrapped: [Option<usize>; AXES],
+    /// For each constant, on which axes it is beyond.
+    filled: Vec<[bool; AXES]>,
+}
+
+impl Borders {
+    /// Whether unit `u` of a channel reads position `u + shift` of channel `from` of an operand, for all `u`.
+    fn check(
+        &mut self,
+        index: &[u32],
+        place: &Place,
+        operand: &Place,
+        from: usize,
+        offset: usize,
+        shift: Position,
+    ) -> Option<()> {
+        let [_, b, c] = operand.shape;
+        for (u, &unit) in index.iter().enumerate() {
+            let at = minus(plus(place.locate(u).1, shift), operand.origin);
+            let within = |axis: usize| at[axis] >= 0 && at[axis] < operand.shape[axis] as i32;
+            let beyond: [bool; AXES] = std::array::from_fn(|axis| !within(axis));
+            if unit == FILL {
+                if beyond == [false; AXES] {
+                    return None;
+                }
+                if !self.filled.contains(&beyond) {
+                    self.filled.push(beyond);
+                }
+                continue;
+            }
+            let at: [usize; AXES] =
+                std::array::from_fn(|axis| at[axis].rem_euclid(operand.shape[axis] as i32) as usize);
+            if unit as usize != offset + from * operand.positions() + (at[0] * b + at[1]) * c + at[2] {
+                return None;
+            }
+            for axis in (0..AXES).filter(|&axis| beyond[axis]) {
+                if *self.wrapped[axis].get_or_insert(operand.shape[axis]) != operand.shape[axis] {
+                    return None;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// A constant beyond a wrapped axis only is not there by a rule.
+    fn beyond(&self) -> Option<[Beyond; AXES]> {
+        let mut result = self.wrapped.map(|w| w.map_or(Beyond::Unread, Beyond::Wrapped));
+        for filled in &self.filled {
+            let mut zeros = (0..AXES).filter(|&axis| filled[axis] && self.wrapped[axis].is_none()).peekable();
+            zeros.peek()?;
+            zeros.for_each(|axis| result[axis] = Beyond::Zeros);
+        }
+        Some(result)
     }
 }

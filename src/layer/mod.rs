@@ -12,6 +12,7 @@ mod gather;
 pub(crate) mod product;
 mod select;
 mod sparse;
+pub(crate) mod stencil;
 mod sum;
 mod window;
 
@@ -33,6 +34,7 @@ use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
 use crate::sets::{SetId, Sets};
 use std::ops::Range;
+use stencil::{Place, Stencil, Weights};
 
 /// What a layer computes.
 #[non_exhaustive]
@@ -68,6 +70,12 @@ pub(crate) trait Linear<T>: Sync {
 
     /// `out += rows of Lᵀ ȳ` that belong to one operand.
     fn reverse(&self, operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]);
+
+    /// The map as a stencil, if it is one, from the places of its operands and its own shape.
+    fn stencil(&self, operands: &[&Place], shape: &[usize]) -> Option<Stencil>;
+
+    /// The weights of the stencil's links; `place` is that of the stencil.
+    fn weights(&self, place: &Place) -> Weights<'_, T>;
 }
 
 /// How the lanes of a row are laid out: `count` lanes, each with its `samples` side by side.

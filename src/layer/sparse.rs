@@ -1,6 +1,7 @@
 //! A sparse linear map, `y = A x + b`, in compressed rows.
 
 use super::broadcast::cast;
+use super::stencil::{AXES, Beyond, Fan, Link, Place, Stencil, Weights};
 use super::{Linear, Seeds};
 use crate::error::{Result, ensure};
 use crate::rows::{Rows, add_constants, add_scaled};
@@ -18,6 +19,35 @@ pub struct Sparse<T> {
     bias: Option<Array1<T>>,
     /// `Aᵀ` in compressed rows, made when a reverse sweep first asks for it.
     transpose: OnceLock<CsMat<T>>,
+    /// The matrix by diagonals, made when a stencil first asks for it.
+    diagonals: OnceLock<Option<Diagonals<T>>>,
+}
+
+/// Entry `(i, i + shifts[d])` is `numbers[d · rows + i]`; zero where nothing is stored.
+#[derive(Clone, Debug)]
+struct Diagonals<T> {
+    shifts: Vec<i32>,
+    numbers: Vec<T>,
+}
+
+impl<T: Scalar> Diagonals<T> {
+    /// `out += rows of A x`.
+    #[inline(always)]
+    fn multiply(&self, rows: Range<usize>, x: &[T], out: &mut [T]) {
+        let count = self.numbers.len() / self.shifts.len().max(1);
+        for (&shift, numbers) in self.shifts.iter().zip(self.numbers.chunks_exact(count.max(1))) {
+            // Where the diagonal has columns.
+            let [start, end] = [0, x.len() as i64].map(|column| (column - i64::from(shift)).max(0) as usize);
+            let (start, end) = (start.max(rows.start), end.min(rows.end));
+            if start < end {
+                let x = &x[(start as i64 + i64::from(shift)) as usize..][..end - start];
+                let out = &mut out[start - rows.start..end - rows.start];
+                for (out, (&x, &a)) in out.iter_mut().zip(x.iter().zip(&numbers[start..end])) {
+                    *out = x.mul_add(a, *out);
+                }
+            }
+        }
+    }
 }
 
 impl<T: Scalar> Sparse<T> {
@@ -30,7 +60,7 @@ impl<T: Scalar> Sparse<T> {
         }
         let bias = bias.map(|b| b.as_standard_layout().into_owned());
         let matrix = if matrix.is_csr() { matrix } else { matrix.to_csr() };
-        Ok(Sparse { matrix, bias, transpose: OnceLock::new() })
+        Ok(Sparse { matrix, bias, transpose: OnceLock::new(), diagonals: OnceLock::new() })
     }
 
     /// The matrix, `m × k`, in compressed rows.
@@ -48,6 +78,7 @@ impl<T: Scalar> Sparse<T> {
             matrix: self.matrix.map(|&v| U::from_f64(v.to_f64())),
             bias: self.bias.as_ref().map(|b| Array1::from(cast(&b.to_vec()))),
             transpose: OnceLock::new(),
+            diagonals: OnceLock::new(),
         }
     }
 
@@ -66,6 +97,38 @@ impl<T: Scalar> Sparse<T> {
 
     fn transposed(&self) -> &CsMat<T> {
         self.transpose.get_or_init(|| self.matrix.transpose_view().to_csr())
+    }
+
+    /// The diagonals, if they are few and well filled.
+    fn diagonals(&self) -> Option<&Diagonals<T>> {
+        let make = || {
+            let (matrix, rows) = (&self.matrix, self.matrix.rows());
+            // Padding to diagonals may cost no more than twice the entries.
+            let most = (2 * matrix.nnz()).div_ceil(rows.max(1));
+            let mut shifts: Vec<i32> = Vec::new();
+            for i in 0..rows {
+                for &j in row(matrix, i).0 {
+                    let shift = j as i32 - i as i32;
+                    if let Err(at) = shifts.binary_search(&shift) {
+                        if shifts.len() == most {
+                            return None;
+                        }
+                        shifts.insert(at, shift);
+                    }
+                }
+            }
+            let mut numbers = vec![T::zero(); shifts.len() * rows];
+            for i in 0..rows {
+                let (indices, values) = row(matrix, i);
+                for (&j, &v) in indices.iter().zip(values) {
+                    let at = shifts.binary_search(&(j as i32 - i as i32)).expect("found above");
+                    // Duplicates add up.
+                    numbers[at * rows + i] += v;
+                }
+            }
+            Some(Diagonals { shifts, numbers })
+        };
+        self.diagonals.get_or_init(make).as_ref()
     }
 
     pub(crate) fn mark_operands(&self, live: &[bool], operand: &mut [bool]) {
@@ -107,9 +170,14 @@ fn multiply<T: Scalar>(matrix: &CsMat<T>, rows: Range<usize>, x: Rows<'_, T>, ou
 impl<T: Scalar> Linear<T> for Sparse<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], _width: usize) {
         out.fill(T::zero());
+        let diagonals = self.diagonals.get().and_then(Option::as_ref).filter(|_| operands[0].width == 1);
         vectorized(
             #[inline(always)]
-            || multiply(&self.matrix, rows, operands[0], out),
+            || match diagonals {
+                // The same sums, side by side.
+                Some(diagonals) => diagonals.multiply(rows, operands[0].data, out),
+                None => multiply(&self.matrix, rows, operands[0], out),
+            },
         );
     }
 
@@ -127,5 +195,27 @@ impl<T: Scalar> Linear<T> for Sparse<T> {
             #[inline(always)]
             || multiply(transpose, rows, adjoint, out),
         );
+    }
+
+    /// A matrix of few diagonals is a stencil with weights that differ from position to position.
+    fn stencil(&self, operands: &[&Place], _shape: &[usize]) -> Option<Stencil> {
+        let place = operands[0];
+        if place.channels != 1 || place.shape != [1, 1, self.matrix.cols()] {
+            return None;
+        }
+        let shifts = &self.diagonals()?.shifts;
+        let link = |(weight, &shift)| Link { operand: 0, channel: 0, shift: [0, 0, shift], weight };
+        let mut beyond = [Beyond::Unread; AXES];
+        // There a diagonal ends.
+        beyond[AXES - 1] = Beyond::Zeros;
+        Some(Stencil {
+            place: Place { shape: [1, 1, self.matrix.rows()], ..place.clone() },
+            fans: vec![Fan { channels: 0..1, links: shifts.iter().enumerate().map(link).collect() }],
+            beyond,
+        })
+    }
+
+    fn weights(&self, _place: &Place) -> Weights<'_, T> {
+        Weights::Each(self.diagonals().map_or(&[], |d| &d.numbers))
     }
 }

@@ -1,0 +1,237 @@
+//! The frame: positions that all layers share, cut into tiles; a tile's box is the tile and the halo around it.
+
+use crate::layer::stencil::{AXES, Place, Position, minus, plus};
+use crate::scalar::Scalar;
+use std::array::from_fn;
+use std::ops::Range;
+
+/// From the first position to the one behind the last, on each axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: Position,
+    pub(super) end: Position,
+}
+
+impl Span {
+    /// Where a layer's units are.
+    pub(super) fn of(place: &Place) -> Self {
+        Span { start: place.origin, end: from_fn(|axis| place.origin[axis] + place.shape[axis] as i32) }
+    }
+
+    /// The least span with both.
+    pub(super) fn and(self, other: Span) -> Span {
+        Span {
+            start: from_fn(|axis| self.start[axis].min(other.start[axis])),
+            end: from_fn(|axis| self.end[axis].max(other.end[axis])),
+        }
+    }
+
+    pub(super) fn shifted(self, by: Position) -> Span {
+        Span { start: plus(self.start, by), end: plus(self.end, by) }
+    }
+
+    pub(super) fn len(self) -> [usize; AXES] {
+        minus(self.end, self.start).map(|len| len.max(0) as usize)
+    }
+
+    pub(super) fn volume(self) -> usize {
+        self.len().iter().product()
+    }
+
+    fn holds(self, other: Span) -> bool {
+        (0..AXES).all(|axis| self.start[axis] <= other.start[axis] && other.end[axis] <= self.end[axis])
+    }
+}
+
+/// How positions are cut into tiles. In a box positions are numbered row after row.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    /// What the tiles cover; the last ones may reach beyond.
+    covered: Span,
+    tile: [usize; AXES],
+    tiles: [usize; AXES],
+    /// The box of a tile that begins at zero.
+    halo: Span,
+    /// Positions after which an axis comes back to its beginning; 0 if it does not.
+    wrapped: [usize; AXES],
+}
+
+impl Frame {
+    /// `reach(tile)` is what is needed around a tile that begins at zero.
+    pub(super) fn new(
+        covered: Span,
+        tile: [usize; AXES],
+        wrapped: [usize; AXES],
+        reach: impl Fn(Span) -> Span,
+    ) -> Self {
+        let len = covered.len();
+        let tile: [usize; AXES] = from_fn(|axis| tile[axis].min(len[axis]).max(1));
+        let tiles = from_fn(|axis| len[axis].div_ceil(tile[axis]));
+        Frame { covered, tile, tiles, halo: reach(at_zero(tile)), wrapped }
+    }
+
+    /// Number of tiles.
+    pub(super) fn tiles(&self) -> usize {
+        self.tiles.iter().product()
+    }
+
+    /// Positions of a tile.
+    pub(super) fn tile(&self) -> [usize; AXES] {
+        self.tile
+    }
+
+    /// A tile that begins at zero.
+    pub(super) fn tile_at_zero(&self) -> Span {
+        at_zero(self.tile)
+    }
+
+    /// Numbers of a line: the positions of a box, in whole vectors.
+    pub(super) fn line(&self) -> usize {
+        self.halo.volume().next_multiple_of(8)
+    }
+
+    /// The box of a tile.
+    pub(super) fn around(&self, tile: usize) -> Span {
+        self.halo.shifted(self.start(tile))
+    }
+
+    fn start(&self, tile: usize) -> Position {
+        let [_, b, c] = self.tiles;
+        let number = [tile / (b * c), tile / c % b, tile % c];
+        from_fn(|axis| self.covered.start[axis] + (number[axis] * self.tile[axis]) as i32)
+    }
+
+    /// Tile of a covered position, and its number among the positions of the tile.
+    pub(super) fn find(&self, at: Position) -> (usize, usize) {
+        let at = minus(at, self.covered.start).map(|p| p as usize);
+        let ([_, b, c], [_, y, z]) = (self.tiles, self.tile);
+        let tile: [usize; AXES] = from_fn(|axis| at[axis] / self.tile[axis]);
+        let inner: [usize; AXES] = from_fn(|axis| at[axis] % self.tile[axis]);
+        ((tile[0] * b + tile[1]) * c + tile[2], (inner[0] * y + inner[1]) * z + inner[2])
+    }
+
+    /// The distance in a line that belongs to a distance in space.
+    pub(super) fn step(&self, shift: Position) -> isize {
+        let [_, b, c] = self.halo.len().map(|len| len as isize);
+        let [x, y, z] = shift.map(|s| s as isize);
+        (x * b + y) * c + z
+    }
+
+    /// The numbers of a line from the first to the last position of a span around a tile that begins at zero. Between
+    /// them there may be some beside the span.
+    pub(super) fn run(&self, span: Span) -> Range<usize> {
+        let first = self.step(minus(span.start, self.halo.start)) as usize;
+        let last = self.step(minus(span.end.map(|end| end - 1), self.halo.start)) as usize;
+        first..last + 1
+    }
+
+    /// Positions after which an axis comes back to its beginning; 0 if it does not.
+    pub(super) fn wrapped(&self) -> [usize; AXES] {
+        self.wrapped
+    }
+
+    /// Whether all positions of a box are units of a layer.
+    pub(super) fn inside(&self, place: &Place, around: Span) -> bool {
+        let mut units = Span::of(place);
+        for axis in (0..AXES).filter(|&axis| self.wrapped[axis] > 0) {
+            (units.start[axis], units.end[axis]) = (i32::MIN, i32::MAX);
+        }
+        units.holds(around)
+    }
+
+    /// Copies a channel's numbers, one for each unit, into a line; zero where there is no unit.
+    pub(super) fn load<T: Scalar>(&self, place: &Place, channel: &[T], stride: usize, around: Span, line: &mut [T]) {
+        let [_, b, c] = place.shape;
+        self.rows(place, around, |row, numbers| {
+            let (Some(row), line) = (row, &mut line[numbers]) else { return };
+            let first = (row[0] * b + row[1]) * c;
+            let mut done = 0;
+            while done < line.len() {
+                let at = around.start[AXES - 1] + done as i32 - place.origin[AXES - 1];
+                let (from, count) = self.stretch(AXES - 1, at, c, line.len() - done);
+                let line = &mut line[done..done + count];
+                match from {
+                    None => line.fill(T::zero()),
+                    Some(from) if stride == 1 => line.copy_from_slice(&channel[first + from..][..count]),
+                    Some(from) => {
+                        let channel = channel[(first + from) * stride..].iter().step_by(stride);
+                        line.iter_mut().zip(channel).for_each(|(l, &number)| *l = number);
+                    }
+                }
+                done += count;
+            }
+        });
+    }
+
+    /// A channel's numbers themselves, if they lie as the line would.
+    pub(super) fn direct<'a, T>(&self, place: &Place, channel: &'a [T], around: Span) -> Option<&'a [T]> {
+        let along = AXES - 1;
+        let one_axis = place.positions() == place.shape[along] && around.volume() == around.len()[along];
+        if !one_axis || self.wrapped[along] > 0 || !self.inside(place, around) {
+            return None;
+        }
+        let first = (around.start[along] - place.origin[along]) as usize;
+        channel.get(first..first + self.line())
+    }
+
+    /// Sets a line to zero where there is no unit.
+    pub(super) fn mask<T: Scalar>(&self, place: &Place, around: Span, line: &mut [T]) {
+        self.rows(place, around, |row, numbers| {
+            let line = &mut line[numbers];
+            if row.is_none() {
+                return line.fill(T::zero());
+            }
+            let mut done = 0;
+            while done < line.len() {
+                let at = around.start[AXES - 1] + done as i32 - place.origin[AXES - 1];
+                let (from, count) = self.stretch(AXES - 1, at, place.shape[AXES - 1], line.len() - done);
+                if from.is_none() {
+                    line[done..done + count].fill(T::zero());
+                }
+                done += count;
+            }
+        });
+    }
+
+    /// Calls `f(indices on the other axes if there are such units, numbers of the line)` for each row of a box.
+    fn rows(&self, place: &Place, around: Span, mut f: impl FnMut(Option<[usize; 2]>, Range<usize>)) {
+        let [a, b, c] = around.len();
+        let index = |axis: usize, k: usize| {
+            let at = around.start[axis] + k as i32 - place.origin[axis];
+            self.stretch(axis, at, place.shape[axis], 1).0
+        };
+        for (row, (i, j)) in (0..a).flat_map(|i| (0..b).map(move |j| (i, j))).enumerate() {
+            f(index(0, i).zip(index(1, j)).map(|(i, j)| [i, j]), row * c..(row + 1) * c);
+        }
+    }
+
+    /// The unit at a position of one axis, and how many positions from there on, at most `most`, go on like that.
+    fn stretch(&self, axis: usize, at: i32, units: usize, most: usize) -> (Option<usize>, usize) {
+        let (at, end) = match self.wrapped[axis] {
+            0 => (at, units),
+            around => (at.rem_euclid(around as i32), around),
+        };
+        if at < 0 {
+            (None, most.min(at.unsigned_abs() as usize))
+        } else if (at as usize) < end {
+            (Some(at as usize), most.min(end - at as usize))
+        } else {
+            (None, most)
+        }
+    }
+}
+
+fn at_zero(tile: [usize; AXES]) -> Span {
+    Span { start: [0; AXES], end: tile.map(|len| len as i32) }
+}
+
+/// The least distance: where an axis comes back to its beginning, there are two ways.
+pub(super) fn shortest(distance: Position, wrapped: [usize; AXES]) -> Position {
+    from_fn(|axis| match wrapped[axis] as i32 {
+        0 => distance[axis],
+        around => {
+            let positive = distance[axis].rem_euclid(around);
+            if positive > around / 2 { positive - around } else { positive }
+        }
+    })
+}

@@ -1,0 +1,97 @@
+//! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
+
+use super::frame::Span;
+use super::sweep::Point;
+use super::{Carried, Tiles};
+use crate::layer::Kind;
+use crate::layer::stencil::minus;
+use crate::network::LayerId;
+use crate::rows::Rows;
+use crate::scalar::{Scalar, vectorized};
+use std::ops::Range;
+
+/// The weights of the units: adjoints of all rows, times σ'' of a function or 2 of a product.
+#[derive(Clone, Copy)]
+pub(crate) struct Weighted<'a, T> {
+    pub(crate) rows: usize,
+    pub(crate) adjoint: &'a (dyn Fn(LayerId) -> Option<Rows<'a, T>> + Sync),
+}
+
+impl Tiles {
+    #[allow(clippy::too_many_arguments, reason = "what a term is made of")]
+    pub(super) fn add_squares<T: Scalar>(
+        &self,
+        point: Point<'_, T>,
+        id: LayerId,
+        around: Span,
+        buffers: &[Vec<T>],
+        weighted: Weighted<'_, T>,
+        sums: &mut [T],
+        scratch: &mut [T],
+    ) {
+        let Some(adjoint) = (weighted.adjoint)(id) else { return };
+        let operands = point.net.operands(id);
+        let [a, b] = [operands[0], operands[operands.len() - 1]].map(|o| (self.carried(o), self.block(buffers, o)));
+        let place = &a.0.place;
+        // The layer lies where its first operand does.
+        let shift = minus(b.0.place.origin, place.origin);
+        let line = self.frame.line();
+        let (weights, rest) = scratch.split_at_mut(line);
+        let second = &mut rest[..line];
+        let run = self.frame.run(self.frame.tile_at_zero());
+        let channels = self.input_channels(point.net);
+        for channel in 0..place.channels {
+            let lanes = &a.0.lanes[channel];
+            if lanes.is_empty() || b.0.lanes[channel].is_empty() {
+                continue;
+            }
+            let is_function = matches!(point.net.layer(id).kind(), Kind::Elementwise(_));
+            let slopes = point.tape.slopes(id).second.data;
+            let second = if is_function { self.load(place, channel, slopes, around, second) } else { &[] };
+            for row in 0..weighted.rows {
+                let first = channel * place.positions() * weighted.rows + row;
+                self.frame.load(place, &adjoint.data[first..], weighted.rows, around, weights);
+                if is_function {
+                    weights.iter_mut().zip(second).for_each(|(w, &s)| *w *= s);
+                } else {
+                    weights.iter_mut().for_each(|w| *w += *w);
+                }
+                for (at, &lane) in lanes.iter().enumerate() {
+                    let Ok(other) = b.0.lanes[channel].binary_search(&lane.seen_from(shift, self.frame.wrapped()))
+                    else {
+                        continue;
+                    };
+                    let out = &mut sums[(row * channels + lane.channel as usize) * line..][..line];
+                    let step = self.frame.step(lane.distance);
+                    let read = |numbers: &[T], more: isize| {
+                        let start = run.start.checked_add_signed(more - step).expect("within the box");
+                        start..start + run.len().min(numbers.len() - start)
+                    };
+                    let left = line_of(a, channel, at, line);
+                    let right = line_of(b, channel, other, line);
+                    let weights = &weights[read(weights, 0)];
+                    let left = &left[read(left, 0)];
+                    let right = &right[read(right, self.frame.step(shift))];
+                    add(weights, left, right, &mut out[run.clone()]);
+                }
+            }
+        }
+    }
+}
+
+fn line_of<'a, T>((layer, block): (&Carried, &'a [T]), channel: usize, lane: usize, line: usize) -> &'a [T] {
+    let numbers: Range<usize> = layer.line(channel, lane) * line..(layer.line(channel, lane) + 1) * line;
+    &block[numbers]
+}
+
+/// `out += w a b`.
+fn add<T: Scalar>(weights: &[T], a: &[T], b: &[T], out: &mut [T]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (out, (&w, (&a, &b))) in out.iter_mut().zip(weights.iter().zip(a.iter().zip(b))) {
+                *out = (w * a).mul_add(b, *out);
+            }
+        },
+    );
+}

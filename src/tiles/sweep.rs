@@ -1,0 +1,345 @@
+//! Carries the lanes of one tile through the network.
+
+use super::frame::Span;
+use super::kernel::Sum;
+use super::sums::Weighted;
+use super::{Carried, Tiles, Wanted};
+use crate::layer::stencil::{AXES, Place, Weights};
+use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
+use crate::network::{LayerId, Network};
+use crate::rows::Rows;
+use crate::scalar::{Scalar, vectorized};
+use crate::tape::Tape;
+use std::ops::Range;
+
+/// What is carried, at one point.
+#[derive(Clone, Copy)]
+pub(crate) struct Point<'a, T> {
+    pub(crate) net: &'a Network<T>,
+    pub(crate) tape: &'a Tape<T>,
+}
+
+impl Tiles {
+    /// Makes the work space large enough.
+    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Vec<T>>, scratch: &mut Vec<T>) {
+        self.schedule.prepare(buffers, self.frame.line());
+        let needed = self.scratch * self.frame.line();
+        if scratch.len() < needed {
+            scratch.resize(needed, T::zero());
+        }
+    }
+
+    /// Carries the lanes of a tile to the outputs, and packs those wanted: `[channel][lane][position]`.
+    pub(crate) fn outputs<T: Scalar>(
+        &self,
+        point: Point<'_, T>,
+        tile: usize,
+        buffers: &mut Vec<Vec<T>>,
+        scratch: &mut Vec<T>,
+        packed: [&mut [T]; 2],
+    ) {
+        self.prepare(buffers, scratch);
+        self.sweep(point, tile, buffers, scratch, None);
+        let Wanted::Outputs { first, second } = self.wanted else { return };
+        for ((wanted, is_second), packed) in [(first, false), (second, true)].into_iter().zip(packed) {
+            let mut rest = &mut packed[..];
+            for &target in self.targets.iter().filter(|_| wanted) {
+                let layer = self.carried(target);
+                if !(if is_second { layer.second } else { layer.first }) {
+                    continue;
+                }
+                let block = self.block(buffers, target);
+                for (channel, lanes) in layer.lanes.iter().enumerate() {
+                    let skipped = if is_second && layer.first { lanes.len() } else { 0 };
+                    for lane in 0..lanes.len() {
+                        let line = &block[(layer.line(channel, lane) + skipped) * self.frame.line()..];
+                        let (here, after) = rest.split_at_mut(self.positions());
+                        self.pack(line, here);
+                        rest = after;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds up weighted squares of lanes at the inputs of a tile: `[row][channel][position]`.
+    pub(crate) fn sums<T: Scalar>(
+        &self,
+        point: Point<'_, T>,
+        tile: usize,
+        buffers: &mut Vec<Vec<T>>,
+        scratch: &mut Vec<T>,
+        weighted: Weighted<'_, T>,
+        packed: &mut [T],
+    ) {
+        self.prepare(buffers, scratch);
+        let line = self.frame.line();
+        let channels = self.input_channels(point.net);
+        let len = weighted.rows * channels * line;
+        let (sums, scratch) = scratch.split_at_mut(len);
+        sums.fill(T::zero());
+        self.sweep(point, tile, buffers, scratch, Some((weighted, sums)));
+        for (packed, sums) in packed.chunks_exact_mut(self.positions()).zip(sums.chunks_exact(line)) {
+            self.pack(sums, packed);
+        }
+    }
+
+    /// The positions of the tile out of a line.
+    fn pack<T: Scalar>(&self, line: &[T], packed: &mut [T]) {
+        let tile = self.frame.tile_at_zero();
+        let [_, b, c] = self.frame.tile();
+        for (row, packed) in packed.chunks_exact_mut(c).enumerate() {
+            let mut start = tile.start;
+            (start[0], start[1]) = (start[0] + (row / b) as i32, start[1] + (row % b) as i32);
+            let first = self.frame.run(Span { start, end: start.map(|s| s + 1) }).start;
+            packed.copy_from_slice(&line[first..first + c]);
+        }
+    }
+
+    /// The block of a layer.
+    pub(super) fn block<'a, T>(&self, buffers: &'a [Vec<T>], id: LayerId) -> &'a [T] {
+        match self.schedule.slot(id) {
+            Some(slot) => &buffers[slot][..self.carried(id).all_lines() * self.frame.line()],
+            None => &[],
+        }
+    }
+
+    fn sweep<T: Scalar>(
+        &self,
+        point: Point<'_, T>,
+        tile: usize,
+        buffers: &mut [Vec<T>],
+        scratch: &mut [T],
+        mut weighted: Option<(Weighted<'_, T>, &mut [T])>,
+    ) {
+        let net = point.net;
+        let around = self.frame.around(tile);
+        for (id, layer) in net.layers() {
+            if let Some((weighted, sums)) = &mut weighted
+                && layer.kind().is_curved()
+            {
+                self.add_squares(point, id, around, buffers, *weighted, sums, scratch);
+            }
+            let (Some(carried), Some(slot)) = (&self.layers[id.index()], self.schedule.slot(id)) else { continue };
+            let mut buffer = std::mem::take(&mut buffers[slot]);
+            let out = &mut buffer[..carried.all_lines() * self.frame.line()];
+            match layer.kind() {
+                Kind::Input => {
+                    out.fill(T::one());
+                    self.clean(carried, 0..self.frame.line(), around, out);
+                }
+                Kind::Elementwise(_) => {
+                    let operand = net.operands(id)[0];
+                    let here = self.schedule.slot(operand) == Some(slot);
+                    let from = if here { None } else { Some(self.block(buffers, operand)) };
+                    self.function(point, id, carried, around, from, out, scratch);
+                }
+                Kind::Product => self.product(point, id, carried, around, buffers, out, scratch),
+                kind => {
+                    let linear = kind.linear().expect("all other kinds that are carried are linear");
+                    self.linear(net, id, carried, around, linear.weights(&carried.place), buffers, out);
+                }
+            }
+            buffers[slot] = buffer;
+        }
+    }
+
+    /// Zeros beside the run and where there is no unit.
+    fn clean<T: Scalar>(&self, layer: &Carried, run: Range<usize>, around: Span, out: &mut [T]) {
+        let inside = self.frame.inside(&layer.place, around);
+        for line in out.chunks_exact_mut(self.frame.line()) {
+            line[..run.start].fill(T::zero());
+            line[run.end..].fill(T::zero());
+            if !inside {
+                self.frame.mask(&layer.place, around, line);
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what a layer is made of")]
+    fn linear<T: Scalar>(
+        &self,
+        net: &Network<T>,
+        id: LayerId,
+        layer: &Carried,
+        around: Span,
+        weights: Weights<'_, T>,
+        buffers: &[Vec<T>],
+        out: &mut [T],
+    ) {
+        let line = self.frame.line();
+        let operands = net.operands(id);
+        let mut run = layer.run.clone();
+        let mut offset = 0;
+        if let Weights::Each(_) = weights {
+            // One axis and no number beyond its ends.
+            offset = i64::from(around.start[AXES - 1] - layer.place.origin[AXES - 1]);
+            let last = (layer.place.positions() as i64 - offset).clamp(0, run.end as i64) as usize;
+            run = run.start.max(offset.min(0).unsigned_abs() as usize).min(last)..last;
+        }
+        for fan in &layer.fans {
+            let stride = (layer.lines[fan.channels.start + 1] - layer.lines[fan.channels.start]) * line;
+            for second in [false, true] {
+                if !(if second { layer.second } else { layer.first }) {
+                    continue;
+                }
+                let skipped = if second && layer.first { fan.lanes.len() } else { 0 };
+                for (lane, parts) in fan.lanes.iter().enumerate() {
+                    let out = &mut out[(layer.line(fan.channels.start, lane) + skipped) * line..];
+                    let mut made = false;
+                    for (q, terms) in parts {
+                        let operand = operands[*q];
+                        let has = if second { self.carried(operand).second } else { self.carried(operand).first };
+                        if !has {
+                            continue;
+                        }
+                        let sum = Sum {
+                            terms: &fan.terms[terms.clone()],
+                            second,
+                            from: self.block(buffers, operand),
+                            run: run.clone(),
+                            accumulate: made,
+                        };
+                        let channels = fan.channels.len();
+                        vectorized(
+                            #[inline(always)]
+                            || match weights {
+                                Weights::Ones => sum.ones(out),
+                                Weights::Shared(weights) => sum.shared(weights, channels, stride, out),
+                                Weights::Each(weights) => sum.each(weights, layer.place.positions(), offset, out),
+                            },
+                        );
+                        made = true;
+                    }
+                    if !made {
+                        (0..fan.channels.len()).for_each(|k| out[k * stride..][..line].fill(T::zero()));
+                    }
+                }
+            }
+        }
+        self.clean(layer, run, around, out);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what a layer is made of")]
+    fn function<T: Scalar>(
+        &self,
+        point: Point<'_, T>,
+        id: LayerId,
+        layer: &Carried,
+        around: Span,
+        from: Option<&[T]>,
+        out: &mut [T],
+        scratch: &mut [T],
+    ) {
+        let line = self.frame.line();
+        let slopes = point.tape.slopes(id);
+        let (first, rest) = scratch.split_at_mut(line);
+        let second = &mut rest[..line];
+        let operand = self.carried(point.net.operands(id)[0]);
+        for (channel, lanes) in layer.lanes.iter().enumerate().filter(|(_, lanes)| !lanes.is_empty()) {
+            let row = &mut out[layer.lines[channel] * line..layer.lines[channel + 1] * line];
+            if let Some(from) = from {
+                let from = &from[operand.lines[channel] * line..operand.lines[channel + 1] * line];
+                // All orders that are carried, or the last of them.
+                let from = if operand.first && !layer.first { &from[lanes.len() * line..] } else { from };
+                let (same, rest) = row.split_at_mut(from.len().min(row.len()));
+                same.copy_from_slice(&from[..same.len()]);
+                rest.fill(T::zero());
+            }
+            let curved = layer.second && slopes.second.width > 0;
+            let of_first = self.load(&layer.place, channel, slopes.first.data, around, first);
+            let of_second =
+                if curved { self.load(&layer.place, channel, slopes.second.data, around, second) } else { &[] };
+            let slopes = Slopes { first: Rows::new(of_first, line), second: Rows::new(of_second, of_second.len()) };
+            let width = row.len();
+            Elementwise::forward(0..1, slopes, Lanes { count: lanes.len(), samples: line }, row, width);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what a layer is made of")]
+    fn product<T: Scalar>(
+        &self,
+        point: Point<'_, T>,
+        id: LayerId,
+        layer: &Carried,
+        around: Span,
+        buffers: &[Vec<T>],
+        out: &mut [T],
+        scratch: &mut [T],
+    ) {
+        let line = self.frame.line();
+        let operands = point.net.operands(id);
+        let (values, rest) = scratch.split_at_mut(2 * line);
+        let (left_value, right_value) = values.split_at_mut(line);
+        for (channel, lanes) in layer.lanes.iter().enumerate().filter(|(_, lanes)| !lanes.is_empty()) {
+            let row = &mut out[layer.lines[channel] * line..layer.lines[channel + 1] * line];
+            let width = row.len();
+            let (left, rest) = rest.split_at_mut(width);
+            let right = &mut rest[..width];
+            for (q, space) in [&mut *left, &mut *right].into_iter().enumerate() {
+                self.align(layer, channel, q, operands[q], buffers, space);
+            }
+            let value = |q: usize, space| {
+                let there = around.shifted(layer.shifts[q]);
+                let values = point.tape.values(operands[q]).data;
+                self.load(&self.carried(operands[q]).place, channel, values, there, space)
+            };
+            let values = [Rows::new(value(0, left_value), line), Rows::new(value(1, right_value), line)];
+            // A constant has no lanes.
+            let block = |q: usize, data| {
+                let constant = self.carried(operands[q]).lanes[channel].is_empty();
+                if constant { Rows::none() } else { Rows::new(data, width) }
+            };
+            let blocks = [block(0, &*left), block(1, &*right)];
+            product::forward(0..1, values, Lanes { count: lanes.len(), samples: line }, blocks, row, width);
+        }
+        self.clean(layer, layer.run.clone(), around, out);
+    }
+
+    /// The lanes of an operand's channel in the places that they have in the product's.
+    fn align<T: Scalar>(
+        &self,
+        layer: &Carried,
+        channel: usize,
+        q: usize,
+        operand: LayerId,
+        buffers: &[Vec<T>],
+        space: &mut [T],
+    ) {
+        let line = self.frame.line();
+        let (operand, block) = (self.carried(operand), self.block(buffers, operand));
+        let (lanes, theirs) = (&layer.lanes[channel], &operand.lanes[channel]);
+        let shift = layer.shifts[q];
+        let (run, step) = (&layer.run, self.frame.step(shift));
+        space.fill(T::zero());
+        for (at, &lane) in lanes.iter().enumerate() {
+            let Ok(from) = theirs.binary_search(&lane.seen_from(shift, self.frame.wrapped())) else { continue };
+            for (has, to, order) in [(operand.first, 0, 0), (operand.second, lanes.len(), theirs.len())] {
+                if has && (order == 0 || layer.second) {
+                    let from = &block[(operand.line(channel, from) + order) * line..];
+                    let first = run.start.checked_add_signed(step).expect("within the box");
+                    space[(at + to) * line..][run.clone()].copy_from_slice(&from[first..first + run.len()]);
+                }
+            }
+        }
+    }
+
+    /// A channel's numbers at the positions of a box; copied into a line only if they must be.
+    pub(super) fn load<'a, T: Scalar>(
+        &self,
+        place: &Place,
+        channel: usize,
+        units: &'a [T],
+        around: Span,
+        line: &'a mut [T],
+    ) -> &'a [T] {
+        let positions = place.positions();
+        let units = &units[channel * positions..(channel + 1) * positions];
+        if let Some(direct) = self.frame.direct(place, units, around) {
+            return direct;
+        }
+        let line = &mut line[..self.frame.line()];
+        self.frame.load(place, units, 1, around, line);
+        line
+    }
+}

@@ -1,0 +1,304 @@
+//! Lanes by offset: generated local networks, cut into tiles of all sizes, against lanes by color and the oracle.
+
+#[path = "support/random.rs"]
+mod random;
+
+use colorjet::{
+    Activation, ConvOptions, ErrorKind, LaneKind, LayerId, Network, NetworkBuilder, PadMode, Plan, PlanOptions,
+    Quantity, Strategy,
+};
+use ndarray::{Array1, Array2, ArrayD, IxDyn};
+use proptest::prelude::*;
+use random::Random;
+use sprs::{CsMat, TriMat};
+
+/// Layers of local kinds, at random.
+struct Local {
+    builder: NetworkBuilder,
+    random: Random,
+    layers: Vec<LayerId>,
+    read: Vec<LayerId>,
+    /// Axes come back to their beginning, so no convolution is padded with zeros.
+    periodic: bool,
+}
+
+impl Local {
+    fn below(&mut self, end: usize) -> usize {
+        self.random.next() as usize % end
+    }
+
+    fn shape(&self, layer: LayerId) -> Vec<usize> {
+        self.builder.shape(layer).unwrap().to_vec()
+    }
+
+    fn step(&mut self, number: usize) {
+        let count = self.layers.len();
+        let back = self.below(count.min(2));
+        let x = self.layers[count - 1 - back];
+        self.read.push(x);
+        let shape = self.shape(x);
+        let name = format!("l{number}");
+        let functions = [Activation::Tanh, Activation::Silu, Activation::Relu, Activation::Softplus, Activation::Sin];
+        let made = match self.below(9) {
+            0 | 1 => self.conv(&name, x, &shape),
+            2 => {
+                let other = self.alike(&shape);
+                self.builder.product(&name, x, other).unwrap()
+            }
+            3 => {
+                let other = self.alike(&shape);
+                let scales = [Some(self.random.numbers(if number % 2 == 0 { 1 } else { shape[0] })), None];
+                let scales = if shape.len() > 1 { scales } else { [None, None] };
+                self.builder.weighted_sum(&name, &[x, other], &scales, None).unwrap()
+            }
+            4 if !self.periodic && shape.len() > 1 => {
+                let axis = 1 + self.below(shape.len() - 1);
+                let mut ranges: Vec<[usize; 3]> = shape.iter().map(|&len| [0, len, 1]).collect();
+                ranges[axis] = [self.below(shape[axis]), shape[axis], 1];
+                self.builder.slice(&name, x, &ranges).unwrap()
+            }
+            5 if shape.len() > 1 => {
+                let other = self.alike(&shape);
+                self.builder.concat(&name, &[x, other], 0).unwrap()
+            }
+            6 if shape.len() == 1 && !self.periodic => self.banded(&name, x, shape[0]),
+            _ => {
+                let function = functions[self.below(functions.len())].clone();
+                self.builder.activation(&name, x, function).unwrap()
+            }
+        };
+        self.layers.push(made);
+    }
+
+    /// A layer of this shape.
+    fn alike(&mut self, shape: &[usize]) -> LayerId {
+        let fits: Vec<LayerId> = self.layers.iter().copied().filter(|&l| self.shape(l) == shape).collect();
+        let at = self.below(fits.len());
+        let chosen = fits[at];
+        self.read.push(chosen);
+        chosen
+    }
+
+    fn conv(&mut self, name: &str, x: LayerId, shape: &[usize]) -> LayerId {
+        let (x, shape) = match shape {
+            [n] => (self.builder.reshape(&format!("{name}.r"), x, &[1, *n]).unwrap(), vec![1, *n]),
+            _ => (x, shape.to_vec()),
+        };
+        let axes = shape.len() - 1;
+        let kernel: Vec<usize> = (0..axes).map(|a| 1 + self.below(shape[1 + a].min(3))).collect();
+        let dilation: Vec<usize> =
+            (0..axes).map(|a| if 2 * (kernel[a] - 1) < shape[1 + a] { 1 + self.below(2) } else { 1 }).collect();
+        let around: Vec<[usize; 2]> = (0..axes)
+            .map(|a| {
+                let reach = (kernel[a] - 1) * dilation[a];
+                let before = self.below(reach + 1);
+                [before, reach - before]
+            })
+            .collect();
+        let (x, padding) = if self.periodic {
+            let padding: Vec<[usize; 2]> = std::iter::once([0, 0]).chain(around).collect();
+            let padded = self.builder.pad(&format!("{name}.p"), x, &padding, PadMode::Circular).unwrap();
+            (padded, Vec::new())
+        } else if self.below(4) == 0 {
+            (x, Vec::new())
+        } else {
+            (x, around)
+        };
+        let groups = if shape[0].is_multiple_of(2) && self.below(3) == 0 { 2 } else { 1 };
+        let out = groups * (1 + self.below(9));
+        let dims: Vec<usize> = [out, shape[0] / groups].into_iter().chain(kernel).collect();
+        let count: usize = dims.iter().product();
+        let weight = ArrayD::from_shape_vec(IxDyn(&dims), self.random.weights(count, count / out)).unwrap();
+        let bias = Array1::from(self.random.numbers(out));
+        let options = ConvOptions { padding, dilation, groups, ..Default::default() };
+        self.builder.conv(name, x, weight, bias, &options).unwrap()
+    }
+
+    /// A few diagonals, not always square.
+    fn banded(&mut self, name: &str, x: LayerId, n: usize) -> LayerId {
+        let rows = n.saturating_sub(self.below(2)).max(1);
+        let first = -(self.below(3) as isize);
+        let mut matrix = TriMat::new((rows, n));
+        for i in 0..rows {
+            for shift in first..first + 3 {
+                let j = i as isize + shift;
+                if (0..n as isize).contains(&j) {
+                    matrix.add_triplet(i, j as usize, self.random.number());
+                }
+            }
+        }
+        self.builder.sparse(name, x, matrix.to_csr(), Some(Array1::from(self.random.numbers(rows)))).unwrap()
+    }
+}
+
+/// A network all of whose layers are local; with `energy`, a dense layer sums them up.
+fn local_network(seed: u64, energy: bool) -> Network {
+    let mut random = Random(seed);
+    let axes = random.next() as usize % 4;
+    let periodic = random.next().is_multiple_of(3);
+    let longest = [40, 40, 7, 4][axes];
+    let mut shape: Vec<usize> = (0..axes.max(1)).map(|_| 3 + random.next() as usize % longest).collect();
+    if axes > 0 {
+        shape.insert(0, 1 + random.next() as usize % 3);
+    }
+    let mut builder = Network::builder();
+    let x = builder.input("x", &shape).unwrap();
+    let mut layers = vec![x];
+    if random.next().is_multiple_of(4) {
+        layers.push(builder.input("y", &shape).unwrap());
+    }
+    let inputs = layers.len();
+    let steps = 2 + random.next() as usize % 6;
+    let mut local = Local { builder, random, layers, read: Vec::new(), periodic };
+    (0..steps).for_each(|number| local.step(number));
+    // What nobody reads goes to the end, so that nothing dangles.
+    let mut ends = Vec::new();
+    for layer in local.layers.split_off(inputs) {
+        if local.read.contains(&layer) {
+            continue;
+        }
+        let number = ends.len();
+        let curved = local.builder.activation(&format!("end{number}"), layer, Activation::Tanh).unwrap();
+        let units: usize = local.shape(curved).iter().product();
+        ends.push(if energy {
+            let m = 1 + local.below(3);
+            let weight = Array2::from_shape_vec((m, units), local.random.weights(m * units, units)).unwrap();
+            local.builder.dense(&format!("sum{number}"), curved, weight, None).unwrap()
+        } else if local.below(2) == 0 {
+            // Linear to the end.
+            let scale = Some(local.random.numbers(1));
+            local.builder.weighted_sum(&format!("scaled{number}"), &[curved], &[scale], None).unwrap()
+        } else {
+            curved
+        });
+    }
+    local.builder.build(&ends).unwrap()
+}
+
+fn point(net: &Network, seed: u64) -> Array1<f64> {
+    Array1::from(Random(seed ^ 0x5eed).numbers(net.inputs()))
+}
+
+fn compare(ours: &CsMat<f64>, exact: &CsMat<f64>) -> Result<(), TestCaseError> {
+    let (ours, exact) = (ours.to_dense(), exact.to_dense());
+    let scale = exact.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
+    let error = (&ours - &exact).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
+    prop_assert!(error < 1e-12, "{error:e}");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn tiles_agree_with_the_oracle(seed in any::<u64>(), tile in 1usize..40) {
+        let net = local_network(seed, false);
+        let x = point(&net, seed);
+        for (quantity, strategy) in [
+            (Quantity::Jacobian, Strategy::Forward),
+            (Quantity::HessianDiagonal, Strategy::DoubleForward),
+            (Quantity::HessianDiagonal, Strategy::Nodal),
+            (Quantity::Laplacian, Strategy::DoubleForward),
+        ] {
+            let base = PlanOptions::new(quantity).with_jacobian();
+            let oracle = Plan::with(&net, &base.clone().strategy(Strategy::Dense)).unwrap();
+            let exact = oracle.run_all(&net, x.view()).unwrap();
+            let offset = base.strategy(strategy).lanes(LaneKind::Offset);
+            for options in [offset.clone(), offset.tile(tile)] {
+                let plan = match Plan::with(&net, &options) {
+                    Ok(plan) => plan,
+                    // Outputs may share an adjoint lane.
+                    Err(e) if strategy == Strategy::Nodal => {
+                        prop_assert_eq!(e.kind(), ErrorKind::WrongStrategy);
+                        continue;
+                    }
+                    Err(e) => return Err(TestCaseError::fail(e.to_string())),
+                };
+                let all = plan.run_all(&net, x.view()).unwrap();
+                compare(&all.jacobian.unwrap(), exact.jacobian.as_ref().unwrap())?;
+                if let (Some(ours), Some(exact)) = (&all.hessian_diagonal, &exact.hessian_diagonal) {
+                    compare(ours, exact)?;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn energies_agree_with_the_oracle(seed in any::<u64>(), tile in 1usize..40) {
+        let net = local_network(seed, true);
+        let x = point(&net, seed);
+        let base = PlanOptions::new(Quantity::HessianDiagonal);
+        let oracle = Plan::with(&net, &base.clone().strategy(Strategy::Dense)).unwrap();
+        let exact = oracle.run(&net, x.view()).unwrap();
+        let offset = base.lanes(LaneKind::Offset);
+        for options in [offset.clone(), offset.clone().tile(tile), offset.strategy(Strategy::Nodal).with_jacobian()] {
+            let plan = match Plan::with(&net, &options) {
+                Ok(plan) => plan,
+                // Outputs of different parts may share an adjoint lane.
+                Err(e) if net.output_layers().len() > 1 => {
+                    prop_assert_eq!(e.kind(), ErrorKind::WrongStrategy);
+                    continue;
+                }
+                Err(e) => return Err(TestCaseError::fail(e.to_string())),
+            };
+            prop_assert_eq!(plan.strategy(), Strategy::Nodal);
+            compare(&plan.run(&net, x.view()).unwrap(), &exact)?;
+        }
+    }
+}
+
+/// Large enough for several tiles of the size that fits the cache, on every axis.
+#[test]
+fn large_grids_agree_with_lanes_by_color() {
+    let conv = |axes: &[usize], periodic: bool| {
+        let mut builder = Network::builder();
+        let mut layer = builder.input("x", &[&[1], axes].concat()).unwrap();
+        let mut random = Random(7);
+        for (number, pair) in [1, 9, 2].windows(2).enumerate() {
+            let kernel = vec![3; axes.len()];
+            let dims = [&[pair[1], pair[0]], &kernel[..]].concat();
+            let count = dims.iter().product();
+            let weight = ArrayD::from_shape_vec(IxDyn(&dims), random.weights(count, count / pair[1])).unwrap();
+            let mut options = ConvOptions::default();
+            if periodic {
+                let around: Vec<[usize; 2]> = std::iter::once([0, 0]).chain(axes.iter().map(|_| [1, 1])).collect();
+                layer = builder.pad(&format!("pad{number}"), layer, &around, PadMode::Circular).unwrap();
+            } else {
+                options.padding = vec![[1, 1]; axes.len()];
+            }
+            layer = builder.conv(&format!("conv{number}"), layer, weight, None, &options).unwrap();
+            layer = builder.activation(&format!("tanh{number}"), layer, Activation::Tanh).unwrap();
+        }
+        builder.build(&[layer]).unwrap()
+    };
+    for axes in [&[5000][..], &[70, 65], &[17, 16, 19]] {
+        for periodic in [false, true] {
+            let net = conv(axes, periodic);
+            let x = point(&net, 3);
+            let options = |lanes| PlanOptions::new(Quantity::HessianDiagonal).with_jacobian().lanes(lanes);
+            let [offset, color] = [LaneKind::Offset, LaneKind::Color].map(|lanes| {
+                let plan = Plan::with(&net, &options(lanes).strategy(Strategy::DoubleForward)).unwrap();
+                plan.run_all(&net, x.view()).unwrap()
+            });
+            compare(&offset.hessian_diagonal.unwrap(), &color.hessian_diagonal.unwrap()).unwrap();
+            compare(&offset.jacobian.unwrap(), &color.jacobian.unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_layer_that_is_not_local_is_named() {
+    let net = Network::chain([1, 8])
+        .conv(Array2::ones((1, 3)).into_shape_with_order((1, 1, 3)).unwrap().into_dyn(), None, &ConvOptions::default())
+        .activation(Activation::Tanh)
+        .dense(Array2::ones((2, 6)), None)
+        .activation(Activation::Tanh)
+        .build()
+        .unwrap();
+    let offset = PlanOptions::new(Quantity::HessianDiagonal).lanes(LaneKind::Offset);
+    let error = Plan::with(&net, &offset).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongStrategy);
+    assert!(error.to_string().contains("dense"), "{error}");
+    let zero = Plan::with(&net, &PlanOptions::new(Quantity::Jacobian).tile(0)).unwrap_err();
+    assert_eq!(zero.kind(), ErrorKind::InvalidParameter);
+}
