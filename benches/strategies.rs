@@ -1,5 +1,5 @@
-//! Which strategy wins where: double-forward against reverse-over-forward for the Hessian diagonal, forward
-//! against reverse for the Jacobian, over a grid of shapes.
+//! Which strategy wins where, over a grid of shapes: those of the Hessian diagonal, of the Jacobian and of the Laplacian
+//! against each other.
 //!
 //! `depth` counts the hidden layers: of 128 units in `dense`, of 8 channels in `conv1d` and `conv2d`.
 //! Plans are made beforehand, memory is reused.
@@ -23,6 +23,7 @@ fn main() {
         .configure_from_args();
     hessian_diagonal(&mut criterion);
     jacobian(&mut criterion);
+    laplacian(&mut criterion);
     criterion.final_summary();
 }
 
@@ -65,6 +66,18 @@ fn jacobian(c: &mut Criterion) {
     compare(c, q, "energy/n=512", 1, || common::lattice_energy(512));
 }
 
+fn laplacian(c: &mut Criterion) {
+    let q = Quantity::Laplacian;
+    for n in [16, 256] {
+        for m in [1, 16] {
+            compare(c, q, &format!("dense/n={n},m={m},depth=3"), 1, || dense(n, m, 3));
+        }
+    }
+    compare(c, q, "dense/n=30,m=1,depth=3,batch=1024", 1024, || dense(30, 1, 3));
+    compare(c, q, "banded/n=16384,depth=2", 1, || common::banded(1 << 14, 5, 3, Tanh));
+    compare(c, q, "energy/n=512", 1, || common::lattice_energy(512));
+}
+
 fn dense(n: usize, m: usize, depth: usize) -> Network {
     let mut widths = vec![HIDDEN; depth + 2];
     widths[0] = n;
@@ -72,7 +85,7 @@ fn dense(n: usize, m: usize, depth: usize) -> Network {
     common::dense(&widths, Tanh)
 }
 
-/// Both strategies of the quantity; the oracle, `dense`, is not for speed.
+/// All strategies of the quantity; the oracle, `dense`, is not for speed.
 fn compare(c: &mut Criterion, quantity: Quantity, shape: &str, batch: usize, network: impl Fn() -> Network) {
     for strategy in Strategy::of(quantity).filter(|&s| s != Strategy::Dense) {
         measure(c, quantity, strategy, shape, batch, &network);
@@ -89,6 +102,7 @@ fn measure(
 ) {
     let what = match quantity {
         Quantity::Jacobian => "jacobian",
+        Quantity::Laplacian => "laplacian",
         _ => "hessian_diagonal",
     };
     // Made at the first call, so that what a filter leaves out costs nothing.

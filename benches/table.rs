@@ -1,11 +1,12 @@
-//! Two tables: the Hessian diagonal of networks of all kinds by every strategy, and how its time and memory grow
-//! with the number of inputs.
+//! Two tables: the Hessian diagonal, or the Laplacian, of networks of all kinds by every strategy, and how the former's
+//! time and memory grow with the number of inputs.
 //!
 //! The strategies of a network are measured in turns, so that noise of the machine hits all; times are medians.
 //!
 //! ```text
 //! cargo bench --bench table                      everything
 //! cargo bench --bench table -- conv1d            networks with this in their name
+//! cargo bench --bench table -- --laplacian       Laplacians
 //! cargo bench --bench table -- --quick           fewer repeats
 //! cargo bench --bench table -- --test            tiny networks, once
 //! ```
@@ -43,6 +44,7 @@ fn main() -> Result<()> {
 struct Options {
     test: bool,
     quick: bool,
+    quantity: Quantity,
     filters: Vec<String>,
 }
 
@@ -51,7 +53,8 @@ impl Options {
     fn from_args(args: impl Iterator<Item = String>) -> Self {
         let (flags, filters): (Vec<_>, _) = args.partition(|a| a.starts_with("--"));
         let has = |flag| flags.iter().any(|f| f == flag);
-        Options { test: has("--test"), quick: has("--quick"), filters }
+        let quantity = if has("--laplacian") { Quantity::Laplacian } else { Quantity::HessianDiagonal };
+        Options { test: has("--test"), quick: has("--quick"), quantity, filters }
     }
 
     fn wants(&self, name: &str) -> bool {
@@ -117,7 +120,10 @@ fn strategies(options: &Options) -> Result<()> {
     if cases.is_empty() {
         return Ok(());
     }
-    println!("Hessian diagonal by strategy; * is the planner's choice, ± half the distance between the quartiles\n");
+    println!(
+        "{} by strategy; * is the planner's choice, ± half the distance between the quartiles\n",
+        options.quantity
+    );
     println!(
         "{:40} {:21} {:>6} {:>6} {:>7} {:>9} {:>9} {:>5} {:>7} {:>8}",
         "network", "strategy", "colors", "groups", "lanes", "plan", "run", "±", "ratio", "GFLOP/s"
@@ -131,9 +137,11 @@ fn strategies(options: &Options) -> Result<()> {
 /// Measures the strategies of one network in turns, and prints a line for each.
 fn compare(case: &Case, options: &Options) -> Result<()> {
     let net = (case.network)();
-    let chosen = Plan::new(&net, Quantity::HessianDiagonal)?.strategy();
-    let strategies = Strategy::of(Quantity::HessianDiagonal).filter(|&s| s != Strategy::Dense);
-    let mut candidates: Vec<Candidate> = strategies.map(|s| Candidate::new(s, case)).collect::<Result<_>>()?;
+    let quantity = options.quantity;
+    let chosen = Plan::new(&net, quantity)?.strategy();
+    let strategies = Strategy::of(quantity).filter(|&s| s != Strategy::Dense);
+    let mut candidates: Vec<Candidate> =
+        strategies.map(|s| Candidate::new(quantity, s, case)).collect::<Result<_>>()?;
     let mut jobs: Vec<&mut Job> = candidates.iter_mut().filter_map(|c| c.job.as_mut()).collect();
     let mut times = measure(&mut jobs, options.effort()).into_iter();
     let mut first = None;
@@ -164,10 +172,10 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn new(strategy: Strategy, case: &Case) -> Result<Self> {
+    fn new(quantity: Quantity, strategy: Strategy, case: &Case) -> Result<Self> {
         let net = (case.network)();
         let start = Instant::now();
-        let plan = Plan::with(&net, &PlanOptions::new(Quantity::HessianDiagonal).strategy(strategy))?;
+        let plan = Plan::with(&net, &PlanOptions::new(quantity).strategy(strategy))?;
         let plan_seconds = start.elapsed().as_secs_f64();
         let passes = plan.passes();
         // A second-order lane carries two numbers.
@@ -232,7 +240,7 @@ fn sample(job: &mut Job, repeats: u32) -> f64 {
 /// Time and memory of the planner's choice as a convolution grows.
 fn scaling(options: &Options) -> Result<()> {
     let name = "scaling conv1d";
-    if !options.wants(name) {
+    if !options.wants(name) || options.quantity != Quantity::HessianDiagonal {
         return Ok(());
     }
     println!("{name}, 1-8-8-1 of 5, tanh: Hessian diagonal as the number of inputs grows\n");

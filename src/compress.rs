@@ -242,13 +242,12 @@ impl Readout {
         (self.start.len() - 1) / self.buckets
     }
 
-    /// Packs what one stage of a task finds; `block` gives a layer's block, of which lanes from `offset` on are read.
+    /// Packs what one stage of a task finds; `block` gives the lanes of a layer that are read.
     pub(crate) fn pack<'a, T: Scalar>(
         &self,
         task: usize,
         stage: usize,
         samples: usize,
-        offset: usize,
         block: impl Fn(LayerId) -> Rows<'a, T>,
         packed: &mut [T],
     ) {
@@ -259,8 +258,8 @@ impl Readout {
             let block = block(layer);
             let packed = &mut packed[(range.start - first) * samples..];
             for (&(unit, lane), packed) in self.reads[range].iter().zip(packed.chunks_exact_mut(samples)) {
-                let at = offset + lane as usize * samples;
-                // A block without second-order lanes has zeros there.
+                let at = lane as usize * samples;
+                // A block without these lanes has zeros there.
                 match block.row(unit as usize).get(at..at + samples) {
                     Some(numbers) => packed.copy_from_slice(numbers),
                     None => packed.fill(T::zero()),

@@ -71,9 +71,15 @@ pub(crate) const WRITE: u64 = 12;
 /// The same where a tile of the block stays in the cache until it is read.
 pub(crate) const IN_CACHE: u64 = 4;
 
-/// Second-order lanes, from the inputs to the outputs: `lanes` times the operations of one of them.
-pub(crate) fn double_forward(lanes: usize, of_lane: u64) -> u64 {
-    lanes as u64 * of_lane
+/// Second-order lanes, from the inputs to the outputs: `lanes` times the operations of one of them, of first and of second
+/// order.
+pub(crate) fn double_forward(lanes: usize, of_lane: [u64; 2]) -> u64 {
+    lanes as u64 * (of_lane[0] + of_lane[1])
+}
+
+/// Lanes of first order, and a lane for the sum of second order in each of the `sums` blocks that they are cut into.
+pub(crate) fn forward_laplacian(lanes: usize, sums: usize, of_lane: [u64; 2]) -> u64 {
+    lanes as u64 * of_lane[0] + sums as u64 * of_lane[1]
 }
 
 /// Operations for each lane of the sweeps that reverse-over-forward makes.

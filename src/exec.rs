@@ -408,10 +408,11 @@ impl<T: Scalar> Run<'_, T> {
                     let lanes = inputs.lanes(task, samples);
                     let pass = Pass { net, tape, lanes, spread };
                     sweep.sweep(pass, |q| inputs.seeds(task, samples, q), &mut lane_space.forward, |_, _, _| ());
-                    self.workspace.count(Passes::forward(lanes.count));
-                    let block = |id| sweep.block(net, &lane_space.forward, id, lanes);
-                    pack(&plan.jacobian, task, 0, samples, 0, block, &mut packed.jacobian);
-                    pack(&plan.diagonal, task, 0, samples, lanes.len(), block, &mut packed.diagonal);
+                    self.workspace.count(Passes::forward(sweep.lanes(lanes.count)));
+                    let first = |id| sweep.block(net, &lane_space.forward, id, lanes);
+                    pack(&plan.jacobian, task, 0, samples, first, &mut packed.jacobian);
+                    let second = |id| sweep.second(net, &lane_space.forward, id, lanes);
+                    pack(&plan.diagonal, task, 0, samples, second, &mut packed.diagonal);
                 });
             }
             Program::Reverse { sweep, blocks } => {
@@ -421,7 +422,7 @@ impl<T: Scalar> Run<'_, T> {
                     sweep.adjoints(Pass { net, tape, lanes, spread }, seeds, &mut lane_space.reverse);
                     self.workspace.count(Passes::reverse(*count));
                     let block = |id| sweep.block(net, &lane_space.reverse, id, lanes);
-                    pack(&plan.jacobian, task, 0, samples, 0, block, &mut packed.jacobian);
+                    pack(&plan.jacobian, task, 0, samples, block, &mut packed.jacobian);
                 });
             }
             Program::Nodal(nodal) => self.nodal(nodal, tape, adjoints, packed, spread),
@@ -457,7 +458,7 @@ impl<T: Scalar> Run<'_, T> {
         self.workspace.count(Passes::reverse(nodal.rows));
         let adjoint = |id| nodal.adjoints.block(net, adjoints, id, adjoint_lanes);
         if self.plan.jacobian.is_some() {
-            pack(&self.plan.jacobian, 0, 0, samples, 0, adjoint, &mut packed[0].jacobian);
+            pack(&self.plan.jacobian, 0, 0, samples, adjoint, &mut packed[0].jacobian);
         }
         if let Some(tiles) = &nodal.tiles {
             let (point, adjoint) = (Point { net, tape }, |id| nodal.sums(id).then(|| adjoint(id)));
@@ -500,7 +501,7 @@ impl<T: Scalar> Run<'_, T> {
         self.workspace.count(Passes::reverse(round.lanes));
         if self.plan.jacobian.is_some() {
             let block = |id| rof.adjoints.block(net, adjoints, id, adjoint_lanes);
-            pack(&self.plan.jacobian, number, 0, samples, 0, block, &mut packed[number].jacobian);
+            pack(&self.plan.jacobian, number, 0, samples, block, &mut packed[number].jacobian);
         }
         let Some(first) = round.tasks.first().map(|t| t.number) else { return };
         let adjoints = &*adjoints;
@@ -523,7 +524,7 @@ impl<T: Scalar> Run<'_, T> {
                 rof.products.tangents(pass, &curvature, &mut lane_space.reverse);
                 self.workspace.count(Passes::reverse(lanes.count));
                 let block = |id| rof.products.block(net, &lane_space.reverse, id, lanes);
-                pack(&self.plan.diagonal, *number, stage, samples, 0, block, &mut packed.diagonal);
+                pack(&self.plan.diagonal, *number, stage, samples, block, &mut packed.diagonal);
             }
         });
     }
@@ -570,12 +571,11 @@ fn pack<'a, T: Scalar>(
     task: usize,
     stage: usize,
     samples: usize,
-    offset: usize,
     block: impl Fn(LayerId) -> Rows<'a, T>,
     packed: &mut [T],
 ) {
     if let Some(target) = target {
-        target.readout.pack(task, stage, samples, offset, block, packed);
+        target.readout.pack(task, stage, samples, block, packed);
     }
 }
 

@@ -1,11 +1,15 @@
 //! The forward sweep: tangent lanes from the inputs to the outputs, of first or of second order.
 //!
-//! A seed v gives ẏ = J v in its first-order lane and ÿ = d²/dt² y(x + t v) in its second-order lane. Second-order
-//! lanes begin at the first curved layer; before it they are zero and not carried.
+//! A seed v gives ẏ = J v in its first-order lane. Second order, ÿ = d²/dt² y(x + t v), is carried beside it in a lane
+//! for each seed or in one lane for the sum over all of them: every layer but a curved one is linear in ÿ, and a curved one adds
+//! σ'' ż², or 2 ȧ ḃ, which can be added up as well.
+//!
+//! Second order begins at the first curved layer; before it it is zero and not carried. First order ends where
+//! nothing curved follows, unless it is wanted itself.
 
 use crate::cost;
 use crate::layer::{Elementwise, Kind, Lanes, Seeds, product};
-use crate::network::{Layer, LayerId, Network};
+use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::Scalar;
 use crate::schedule::Schedule;
@@ -15,76 +19,104 @@ use std::ops::Range;
 /// Numbers that stay in the innermost cache.
 const IN_CACHE: usize = 1 << 11;
 
+/// What of second order is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Second {
+    /// Nothing.
+    None,
+    /// ÿ for each lane.
+    Each,
+    /// Σ ÿ over the lanes.
+    Sum,
+}
+
 /// A forward sweep, prepared for the structure of a network.
 #[derive(Clone, Debug)]
 pub(crate) struct Forward {
     schedule: Schedule,
-    /// Orders of lanes in each layer's block, `[J]` or `[J | S]`; 0 without a block.
-    orders: Vec<usize>,
+    second: Second,
+    /// What each layer's block holds.
+    parts: Vec<Parts>,
     /// Layers whose operands' blocks are looked at on the way.
     tapped: Vec<bool>,
 }
 
+/// What the rows of a block hold: `[J]`, `[J | S]` or `[S]`, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Parts {
+    first: bool,
+    second: bool,
+}
+
+impl Parts {
+    fn any(self) -> bool {
+        self.first || self.second
+    }
+}
+
 impl Forward {
-    /// `order` is 1 or 2; `keep` says which blocks are wanted when the sweep is over, `tap` for which layers
-    /// those of the operands are wanted on the way.
+    /// `keep` says which blocks are wanted when the sweep is over: second order, if it is carried, and first order
+    /// if it is not, or if `with_first`. `tap` says for which layers the blocks of the operands are wanted on the way.
     pub(crate) fn new<T: Scalar>(
         net: &Network<T>,
-        order: usize,
+        second: Second,
+        with_first: bool,
         keep: impl Fn(LayerId) -> bool,
         tap: impl Fn(LayerId) -> bool,
     ) -> Self {
-        let mut orders: Vec<usize> = Vec::new();
-        for (id, layer) in net.layers() {
-            let operands = net.operands(id).iter().map(|o| orders[o.index()]);
-            orders.push(match layer.kind() {
-                Kind::Input => 1,
-                kind if kind.is_curved() => order,
-                _ => operands.max().unwrap_or(0),
-            });
-        }
-        let count = orders.len();
-        let mut needed = vec![false; count];
-        for (id, _) in net.layers().rev() {
-            needed[id.index()] = keep(id) || net.readers(id).any(|(r, _)| needed[r.index()] || tap(r));
-        }
+        let mut parts = parts(net, second, with_first || second == Second::None, &keep, &tap);
         // Layers that come straight from the seeds are written out only for readers that cannot take them row by row.
         let written = |id: LayerId| {
             let taken = |r: LayerId| match net.layer(id).kind() {
                 Kind::Input => !tap(r) && net.layer(r).kind().takes_seeds(),
-                _ => needed[r.index()] && matches!(net.layer(r).kind(), Kind::Elementwise(_)),
+                _ => parts[r.index()].any() && matches!(net.layer(r).kind(), Kind::Elementwise(_)),
             };
             let is_input = |id: LayerId| matches!(net.layer(id).kind(), Kind::Input);
             let seeded =
                 is_input(id) || net.layer(id).kind().takes_seeds() && net.operands(id).iter().all(|&o| is_input(o));
-            let read = |r: LayerId| needed[r.index()] || tap(r);
+            let read = |r: LayerId| parts[r.index()].any() || tap(r);
             let all_take = || net.readers(id).filter(|&(r, _)| read(r)).all(|(r, _)| taken(r));
-            needed[id.index()] && !(seeded && !keep(id) && all_take())
+            parts[id.index()].any() && !(seeded && !keep(id) && all_take())
         };
         let order: Vec<LayerId> = net.layers().map(|(id, _)| id).collect();
         let written: Vec<bool> = order.iter().map(|&id| written(id)).collect();
-        let size = |id: LayerId| if written[id.index()] { net.layer(id).units() * orders[id.index()] } else { 0 };
+        for (parts, written) in parts.iter_mut().zip(&written) {
+            if !written {
+                *parts = Parts::default();
+            }
+        }
+        // The lane of a sum is counted among the lanes of a sweep.
+        let orders = |Parts { first, second: more }: Parts| match second {
+            Second::Each => usize::from(first) + usize::from(more),
+            Second::None | Second::Sum => usize::from(first || more),
+        };
+        let size = |id: LayerId| net.layer(id).units() * orders(parts[id.index()]);
         let in_place = |id: LayerId| match net.layer(id).kind() {
-            Kind::Elementwise(_) => Some(net.operands(id)[0]).filter(|o| orders[o.index()] == orders[id.index()]),
+            Kind::Elementwise(_) => Some(net.operands(id)[0]).filter(|o| parts[o.index()] == parts[id.index()]),
             _ => None,
         };
         let schedule = Schedule::new(&order, size, |id| net.operands(id).to_vec(), &keep, in_place);
-        for &id in &order {
-            if schedule.slot(id).is_none() {
-                orders[id.index()] = 0;
-            }
-        }
-        Forward { schedule, orders, tapped: order.iter().map(|&id| tap(id)).collect() }
+        Forward { schedule, second, parts, tapped: order.iter().map(|&id| tap(id)).collect() }
     }
 
-    /// Operations for each lane, with those that its numbers are worth where they are written.
-    pub(crate) fn operations<T: Scalar>(&self, net: &Network<T>) -> u64 {
-        let of = |(id, layer): (LayerId, &Layer<T>)| {
+    /// Lanes of a sweep: those of first order, and that of their sum.
+    pub(crate) fn lanes(&self, count: usize) -> usize {
+        count + usize::from(self.second == Second::Sum)
+    }
+
+    /// Operations for a lane of first order and for one of second, with those that its numbers are worth where they
+    /// are written.
+    pub(crate) fn operations<T: Scalar>(&self, net: &Network<T>) -> [u64; 2] {
+        let mut operations = [0; 2];
+        for (id, layer) in net.layers() {
             let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
             let made = if seeded && layer.kind().takes_seeds() { 0 } else { net.operations_of(id) };
-            self.orders[id.index()] as u64 * (made + cost::WRITE * layer.units() as u64)
-        };
-        net.layers().map(of).sum()
+            let Parts { first, second } = self.parts[id.index()];
+            for (operations, carried) in operations.iter_mut().zip([first, second]) {
+                *operations += u64::from(carried) * (made + cost::WRITE * layer.units() as u64);
+            }
+        }
+        operations
     }
 
     /// Numbers that the buffers hold for each lane.
@@ -107,7 +139,7 @@ impl Forward {
         mut tap: impl FnMut(LayerId, Range<usize>, [&[T]; 2]),
     ) {
         let Pass { net, lanes, .. } = pass;
-        self.prepare(buffers, lanes.len());
+        self.prepare(buffers, self.lanes(lanes.count) * lanes.samples);
         for (id, layer) in net.layers() {
             let operands = net.operands(id);
             let slot = self.schedule.slot(id);
@@ -119,16 +151,16 @@ impl Forward {
             let Some(slot) = slot else { continue };
             // The buffer leaves its place, so that the operands can be borrowed meanwhile.
             let mut buffer = std::mem::take(&mut buffers[slot]);
-            let width = self.orders[id.index()] * lanes.len();
+            let width = self.width(id, lanes);
             let out = &mut buffer[..layer.units() * width];
             if let Kind::Input = layer.kind() {
                 seeds(input_number(net, id)).write(out);
             } else if elementwise {
                 let here = self.schedule.slot(operands[0]) == Some(slot);
-                let from = if here { None } else { Some(self.block(net, buffers, operands[0], lanes)) };
+                let from = if here { None } else { Some(self.operand(net, buffers, id, operands[0], lanes)) };
                 self.elementwise(pass, seeds, id, from, out, &mut tap);
             } else {
-                let get = |q: usize| self.block(net, buffers, operands[q], lanes);
+                let get = |q: usize| self.operand(net, buffers, id, operands[q], lanes);
                 with_rows(operands.len(), get, |blocks| self.layer(pass, seeds, id, blocks, out));
             }
             buffers[slot] = buffer;
@@ -146,7 +178,9 @@ impl Forward {
         tap: &mut impl FnMut(LayerId, Range<usize>, [&[T]; 2]),
     ) {
         let Pass { net, tape, lanes, spread } = pass;
-        let width = self.orders[id.index()] * lanes.len();
+        let width = self.width(id, lanes);
+        // Second order alone goes through a function without curvature as if it were of first.
+        let lanes = if self.parts[id.index()].first { lanes } else { Lanes { count: width / lanes.samples, ..lanes } };
         let operand = net.operands(id)[0];
         let slopes = tape.slopes(id);
         let fetch = |rows: Range<usize>, out: &mut [T]| match from {
@@ -189,11 +223,50 @@ impl Forward {
         id: LayerId,
         lanes: Lanes,
     ) -> Rows<'a, T> {
-        let width = self.orders[id.index()] * lanes.len();
+        let width = self.width(id, lanes);
         match self.schedule.slot(id) {
             Some(slot) => Rows::new(&buffers[slot][..net.layer(id).units() * width], width),
-            None => Rows { data: &[], width: 0 },
+            None => Rows::none(),
         }
+    }
+
+    /// What the block of a layer holds of second order after the sweep; of width 0 if nothing.
+    pub(crate) fn second<'a, T: Scalar>(
+        &self,
+        net: &Network<T>,
+        buffers: &'a [Vec<T>],
+        id: LayerId,
+        lanes: Lanes,
+    ) -> Rows<'a, T> {
+        let block = self.block(net, buffers, id, lanes);
+        if self.parts[id.index()].first { block.after(lanes.len()) } else { block }
+    }
+
+    /// What a layer reads of an operand's block.
+    fn operand<'a, T: Scalar>(
+        &self,
+        net: &Network<T>,
+        buffers: &'a [Vec<T>],
+        reader: LayerId,
+        id: LayerId,
+        lanes: Lanes,
+    ) -> Rows<'a, T> {
+        if self.parts[reader.index()].first {
+            self.block(net, buffers, id, lanes)
+        } else {
+            self.second(net, buffers, id, lanes)
+        }
+    }
+
+    /// Numbers in a row of a layer's block.
+    fn width(&self, id: LayerId, lanes: Lanes) -> usize {
+        let Parts { first, second } = self.parts[id.index()];
+        let more = match self.second {
+            Second::None => 0,
+            Second::Each => lanes.len(),
+            Second::Sum => lanes.samples,
+        };
+        usize::from(first) * lanes.len() + usize::from(second) * more
     }
 
     fn layer<'s, T: Scalar>(
@@ -205,7 +278,7 @@ impl Forward {
         out: &mut [T],
     ) {
         let Pass { net, tape, lanes, spread } = pass;
-        let width = self.orders[id.index()] * lanes.len();
+        let width = self.width(id, lanes);
         let kind = net.layer(id).kind();
         let sources = net.operands(id);
         let from_input = matches!(net.layer(sources[0]).kind(), Kind::Input);
@@ -222,6 +295,45 @@ impl Forward {
             kind => kind.linear().expect("all other kinds are linear").forward(rows, operands, out, width),
         });
     }
+}
+
+/// What must be carried in each layer, so that what is kept and tapped can be made. Second order alone is enough
+/// where nothing curved follows and first order is not wanted itself.
+fn parts<T: Scalar>(
+    net: &Network<T>,
+    second: Second,
+    first_wanted: bool,
+    keep: &impl Fn(LayerId) -> bool,
+    tap: &impl Fn(LayerId) -> bool,
+) -> Vec<Parts> {
+    let curved = |id: LayerId| second != Second::None && net.layer(id).kind().is_curved();
+    // What is not zero.
+    let mut parts: Vec<Parts> = Vec::new();
+    for (id, layer) in net.layers() {
+        let operands = || net.operands(id).iter().map(|o| parts[o.index()]);
+        let is_input = matches!(layer.kind(), Kind::Input);
+        parts.push(Parts {
+            first: is_input || operands().any(|o| o.first),
+            second: operands().any(|o| o.second) || curved(id) && operands().all(|o| o.first),
+        });
+    }
+    // What is needed of it.
+    for (id, _) in net.layers().rev() {
+        let readers = || net.readers(id).map(|(reader, _)| (reader, parts[reader.index()]));
+        let needed = keep(id) || readers().any(|(r, p)| p.any() || tap(r));
+        let first = keep(id) && first_wanted || readers().any(|(r, p)| p.first || tap(r));
+        let Parts { first: has_first, second: has_second } = parts[id.index()];
+        let second = has_second && needed;
+        parts[id.index()] = Parts { first: has_first && (first || second && curved(id)), second };
+    }
+    // Convolutions read whole rows.
+    for (id, layer) in net.layers() {
+        let whole = net.operands(id).first().is_some_and(|o| parts[o.index()].first);
+        if matches!(layer.kind(), Kind::Conv(_)) && whole && parts[id.index()].second {
+            parts[id.index()].first = true;
+        }
+    }
+    parts
 }
 
 /// Which of the input layers this is.

@@ -10,11 +10,12 @@
 //! Exact if inputs of one color never meet in a curved unit that reaches an output (then a lane holds ∂z_k/∂x_j
 //! itself), and if no curved unit reaches two outputs of one color.
 
+use crate::apart::{self, Colors};
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
-use crate::compress::{InputLanes, Readout, occupied_colors, unit_of};
+use crate::compress::{InputLanes, Readout, unit_of};
 use crate::cost;
 use crate::error::{Result, ensure};
-use crate::forward::Forward;
+use crate::forward::{Forward, Second};
 use crate::influence::Influence;
 use crate::layer::{Kind, Lanes};
 use crate::memory;
@@ -39,15 +40,13 @@ const CHUNK: usize = 64;
 /// The least that the strategy can cost, from two units alone: an adjoint lane for every output that one of the first
 /// curved units reaches, a tangent lane for every input that some curved unit sees.
 pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacobian: bool) -> u64 {
-    let curved: Vec<LayerId> = net.layers().filter(|(_, l)| l.kind().is_curved()).map(|(id, _)| id).collect();
-    let widest = |&id: &LayerId| sparsity.widest(net.operands(id)[0], net.layer(id).shape());
-    let widest: Vec<(usize, usize)> = curved.iter().map(widest).collect();
+    let (curved, widest): (Vec<LayerId>, Vec<(usize, usize)>) = apart::widest(net, sparsity).into_iter().unzip();
     let Some(first) = widest.iter().position(|&(size, _)| size > 0) else { return 0 };
     let outputs = Influence::count(net, curved[first], widest[first].1);
     let inputs = widest.iter().map(|&(size, _)| size).max().unwrap_or(0);
     let (adjoints, tangents) = sweeps(net, &curved, with_jacobian);
     let adjoint = cost::Side { lanes: outputs, of_lane: adjoints.operations(net) };
-    let tangent = cost::Side { lanes: inputs, of_lane: tangents.operations(net) };
+    let tangent = cost::Side { lanes: inputs, of_lane: tangents.operations(net)[0] };
     let units = curved.iter().map(|&id| net.layer(id).units() as u64).sum();
     // Units that do not see everything are of several classes.
     let (together, scattered) = if inputs == net.inputs() { (units, 0) } else { (0, units) };
@@ -56,7 +55,7 @@ pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacob
 
 fn sweeps<T: Scalar>(net: &Network<T>, curved: &[LayerId], with_jacobian: bool) -> (Reverse, Forward) {
     let wanted = |id: LayerId| curved.contains(&id) || with_jacobian && net.input_layers().contains(&id);
-    (Reverse::new(net, wanted), Forward::new(net, 1, |_| false, |id| curved.contains(&id)))
+    (Reverse::new(net, wanted), Forward::new(net, Second::None, true, |_| false, |id| curved.contains(&id)))
 }
 
 /// The curved units of a network in classes: all units of a class see the same inputs and reach the same outputs,
@@ -70,7 +69,7 @@ pub(crate) struct Units {
     places: Vec<u64>,
     pub(crate) of_output: Coloring,
     /// Which inputs take part, by their color; and the number of colors.
-    input_colors: (Vec<u32>, usize),
+    input_colors: Colors,
 }
 
 /// Sets of inputs that the two operands see (of a function: twice the one), and of outputs that are reached.
@@ -130,11 +129,7 @@ impl Units {
             let one = lists[list].len() == 1 && !of.contains(&u32::MAX);
             layers.push((id, Classes { of: (!one).then_some(of), list }));
         }
-        let of_input = {
-            let mut rows: Vec<_> = meetings.into_iter().collect();
-            rows.sort_unstable();
-            sparsity.unions(&rows)?
-        };
+        let input_colors = apart::color(sparsity, meetings.into_iter().collect(), order)?;
         let entries = |&(a, b, outputs): &Class| {
             sparsity.seen(a).min(sparsity.seen(b)) as u64 * influence.sets.len(outputs) as u64
         };
@@ -155,16 +150,8 @@ impl Units {
             rows.extend((0..columns.rows()).map(|j| columns.row(j).to_vec()));
         }
         let of_output = Pattern::from_rows(net.outputs(), rows).expect("outputs are numbered from zero");
-        let color = |pattern: &Pattern| partial_distance2_coloring(pattern, Side::Columns, order);
-        let coloring = color(&of_input);
-        Ok(Units {
-            influence,
-            layers,
-            lists,
-            places,
-            input_colors: occupied_colors(&of_input, &coloring),
-            of_output: color(&of_output),
-        })
+        let of_output = partial_distance2_coloring(&of_output, Side::Columns, order);
+        Ok(Units { influence, layers, lists, places, input_colors, of_output })
     }
 
     /// Tangent lanes.
@@ -186,7 +173,7 @@ impl Units {
         if let Some(tiles) = tiles {
             return cost::nodal_by_offset(adjoint, tiles.operations());
         }
-        let tangent = cost::Side { lanes: self.tangent_lanes(), of_lane: tangents.operations(net) };
+        let tangent = cost::Side { lanes: self.tangent_lanes(), of_lane: tangents.operations(net)[0] };
         let (mut together, mut scattered, mut places) = (0, 0, 0);
         for (id, classes) in &self.layers {
             let units = net.layer(*id).units() as u64;

@@ -6,7 +6,7 @@ use crate::error::{Result, ensure};
 use crate::memory;
 use crate::network::{Network, Structure};
 use crate::pattern::Pattern;
-use crate::planner::{Planner, lane_width, sample_block};
+use crate::planner::{Planner, lane_width, lane_width_with_sum, sample_block};
 use crate::program::{Program, Target};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
@@ -114,6 +114,8 @@ pub struct Plan {
     pub(crate) program: Program,
     pub(crate) jacobian: Option<Target>,
     pub(crate) diagonal: Option<Target>,
+    /// P_D, if the plan computes the sums of its rows and not its entries.
+    summed: Option<Pattern>,
     /// Samples that are swept together.
     pub(crate) samples: usize,
     /// Numbers on the tape for each sample.
@@ -166,11 +168,12 @@ impl Plan {
             lanes,
             tile,
             width: &|lanes| lane_block.unwrap_or_else(|| lane_width(lanes, net.operations())).min(lanes).max(1),
+            wide: &|lanes| lane_block.unwrap_or_else(|| lane_width_with_sum(lanes, net.operations())).min(lanes).max(1),
         };
         let made = match (quantity, strategy) {
             (_, Some(Strategy::Dense)) => planner.dense(quantity)?,
             (Quantity::Jacobian, strategy) => planner.jacobian(strategy)?,
-            (_, strategy) => planner.hessian_diagonal(strategy)?,
+            (_, strategy) => planner.second_order(quantity, strategy)?,
         };
         let tape = tape_size(net);
         let lanes = made.program.width();
@@ -186,6 +189,7 @@ impl Plan {
             program: made.program,
             jacobian: made.jacobian,
             diagonal: made.diagonal,
+            summed: made.summed,
             tape,
             operations: net.operations(),
             max_bytes,
@@ -251,7 +255,8 @@ impl Plan {
             Quantity::Jacobian => &self.jacobian,
             Quantity::HessianDiagonal | Quantity::Laplacian => &self.diagonal,
         };
-        &target.as_ref().expect("a plan has the pattern of its quantity").pattern
+        let target = target.as_ref().map(|t| &t.pattern);
+        self.summed.as_ref().or(target).expect("a plan has the pattern of its quantity")
     }
 
     /// The structure of the Jacobian, if the plan computes it.
@@ -337,7 +342,8 @@ impl fmt::Display for Plan {
             write!(f, ", lanes by offset in {count} of {positions}")?;
         }
         // Lanes of two kinds are not to be compared with those of the oracle.
-        let comparable = against > 1 && self.strategy != Strategy::Nodal;
+        let two_kinds = matches!(self.strategy, Strategy::Nodal | Strategy::ForwardLaplacian);
+        let comparable = against > 1 && !two_kinds;
         if comparable && self.strategy != Strategy::Dense && self.colors >= against {
             write!(f, " (no gain over dense)")?;
         } else if comparable && self.groups == 0 {

@@ -1,12 +1,14 @@
 //! The planner: which strategy, and why.
 //!
 //! Strategies are compared by their operations (see [`cost`](crate::cost)); the
-//! decision list stands in [`Planner::hessian_diagonal`].
+//! decision list stands in [`Planner::second_order`].
 
+use crate::apart::{self, Colors};
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
-use crate::compress::Readout;
+use crate::compress::{Readout, occupied_colors};
 use crate::cost::{self, counted};
 use crate::error::{ErrorKind, Result, bail, ensure};
+use crate::forward::Second;
 use crate::memory;
 use crate::network::Network;
 use crate::nodal::{self, Units};
@@ -26,6 +28,11 @@ pub(crate) fn lane_width(lanes: usize, operations: u64) -> usize {
         return lanes.min(64);
     }
     lanes.div_ceil(4).next_multiple_of(8).min(128)
+}
+
+/// The same where every block has a lane for a sum, beside which there should be many others.
+pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64) -> usize {
+    lane_width(lanes, operations).max(32)
 }
 
 /// Samples in one sweep: as many as fill a block of lanes, as long as the buffers stay small.
@@ -57,6 +64,8 @@ pub(crate) struct Made {
     pub(crate) program: Program,
     pub(crate) jacobian: Option<Target>,
     pub(crate) diagonal: Option<Target>,
+    /// P_D, if only the sums of its rows are computed.
+    pub(crate) summed: Option<Pattern>,
     pub(crate) colors: usize,
     pub(crate) groups: usize,
     /// The outputs' colors, if they are colored.
@@ -73,6 +82,8 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) lanes: Option<LaneKind>,
     pub(crate) tile: Option<usize>,
     pub(crate) width: &'a dyn Fn(usize) -> usize,
+    /// The same where every block has one lane more.
+    pub(crate) wide: &'a dyn Fn(usize) -> usize,
 }
 
 impl<T: Scalar> Planner<'_, T> {
@@ -81,7 +92,8 @@ impl<T: Scalar> Planner<'_, T> {
         let pattern = self.sparsity.jacobian()?;
         let color = |side| partial_distance2_coloring(&pattern, side, self.order);
         let forward = |coloring: &Coloring, reason| {
-            let program = Program::forward(self.net, 1, &pattern, coloring, self.width);
+            let colors = occupied_colors(&pattern, coloring);
+            let program = Program::forward(self.net, Second::None, true, &colors, self.width);
             let program = self.tiled(program, Carried::Outputs { first: true, second: false })?;
             self.made(Strategy::Forward, program, Some(pattern.clone()), None, coloring.count(), reason)
         };
@@ -96,7 +108,7 @@ impl<T: Scalar> Planner<'_, T> {
             let jacobian = Some(Target { pattern: pattern.clone(), readout: read });
             let (strategy, colors) = (Strategy::Reverse, coloring.count());
             let of_output = Some(coloring.clone());
-            Ok(Made { strategy, program, jacobian, diagonal: None, colors, groups: 0, of_output, reason })
+            Ok(Made { strategy, program, jacobian, diagonal: None, summed: None, colors, groups: 0, of_output, reason })
         };
         match forced {
             Some(Strategy::Reverse) => reverse(&color(Side::Rows), "forced".into()),
@@ -116,8 +128,8 @@ impl<T: Scalar> Planner<'_, T> {
         }
     }
 
-    /// The Hessian diagonal, by operations.
-    pub(crate) fn hessian_diagonal(&self, forced: Option<Strategy>) -> Result<Made> {
+    /// The Hessian diagonal or the Laplacian, by operations.
+    pub(crate) fn second_order(&self, quantity: Quantity, forced: Option<Strategy>) -> Result<Made> {
         let diagonal = self.sparsity.hessian_diagonal()?;
         let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
         let wanted = Wanted { diagonal, jacobian };
@@ -129,6 +141,12 @@ impl<T: Scalar> Planner<'_, T> {
             Some(Strategy::Nodal) if wanted.diagonal.nnz() > 0 => {
                 let units = self.units(&wanted, self.order)?;
                 return self.nodal(&wanted, &units, "forced".into());
+            }
+            Some(Strategy::ForwardLaplacian) if wanted.diagonal.nnz() > 0 => {
+                let by_color = self.lanes != Some(LaneKind::Offset);
+                ensure!(by_color, WrongStrategy, "forward-laplacian has no lanes by offset");
+                let colors = self.colors_apart(&wanted, self.order)?;
+                return self.forward_laplacian(&wanted, &colors, "forced".into());
             }
             Some(strategy) => {
                 let made = self.double_forward(&wanted, "forced".into())?;
@@ -153,12 +171,23 @@ impl<T: Scalar> Planner<'_, T> {
         let forward_cost = self.forward_cost(&double_forward.program);
         let forward_words =
             format!("{} worth {}", counted(double_forward.colors, "second-order lane"), self.evaluations(forward_cost));
-        // 3. The sum over the units: as many tangent lanes of first order, and adjoints; not if two units tell that it
+        // 3. If only the sum is wanted, one lane for it in place of one for each color; the inputs need be apart at the
+        // units alone. Not if the unit that sees the most of them tells that it cannot be cheaper.
+        let (mut sum_cost, mut sum_words) = (u64::MAX, String::new());
+        let by_color = self.lanes != Some(LaneKind::Offset);
+        if quantity == Quantity::Laplacian && by_color && self.least_forward_laplacian() < forward_cost {
+            match self.colors_apart(&wanted, Order::Natural) {
+                Ok(colors) => (sum_cost, sum_words) = self.lanes_of_sums(&colors),
+                Err(_) => sum_words = "forward-laplacian needs too much memory".into(),
+            }
+        }
+        let simple = forward_cost.min(sum_cost);
+        // 4. The sum over the units: as many tangent lanes of first order, and adjoints; not if two units tell that it
         // cannot be cheaper, or if its analysis takes too much memory. Candidates are colored in the natural order, which is quick and seldom far off; who is chosen,
         // as the options say.
         let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
         let (mut nodal_cost, mut nodal_words) = (u64::MAX, format!("nodal at least {}", self.evaluations(least)));
-        if least < forward_cost {
+        if least < simple {
             match self.units(&wanted, Order::Natural) {
                 Ok(units) => {
                     nodal_cost = self.nodal_cost(&units);
@@ -167,9 +196,9 @@ impl<T: Scalar> Planner<'_, T> {
                 Err(_) => nodal_words = "nodal needs too much memory".into(),
             }
         }
-        // 4. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
+        // 5. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
         // are counted, until they are as many.
-        let (best, rof) = (forward_cost.min(nodal_cost), self.sweeps_cost());
+        let (best, rof) = (simple.min(nodal_cost), self.sweeps_cost());
         let least = rof.least(rows_lower_bound(wanted.rows()));
         let mut rof_words = format!("reverse-over-forward at least {}", self.evaluations(least));
         if least < best {
@@ -178,21 +207,25 @@ impl<T: Scalar> Planner<'_, T> {
                 let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
                 let (few, many) = groups.colors();
                 let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
-                let reason = format!(
-                    "{} with {lanes} lanes worth {}; {forward_words}; {nodal_words}",
-                    counted(groups.count(), "output group"),
-                    self.evaluations(groups.cost(rof)),
-                );
+                let worth = self.evaluations(groups.cost(rof));
+                let groups_words =
+                    format!("{} with {lanes} lanes worth {worth}", counted(groups.count(), "output group"));
+                let reason = in_words([groups_words, forward_words, sum_words, nodal_words]);
                 return Ok(self.reverse_over_forward(&wanted, &groups, reason));
             }
             rof_words = "reverse-over-forward no fewer".into();
         }
-        if nodal_cost < forward_cost {
+        if nodal_cost < simple {
             let units = self.units(&wanted, self.order)?;
-            let reason = format!("{}; {forward_words}; {rof_words}", self.nodal_words(&units));
+            let reason = in_words([self.nodal_words(&units), forward_words, sum_words, rof_words]);
             return self.nodal(&wanted, &units, reason);
         }
-        Ok(Made { reason: format!("{forward_words}; {nodal_words}; {rof_words}"), ..double_forward })
+        if sum_cost < forward_cost {
+            let colors = self.colors_apart(&wanted, self.order)?;
+            let reason = in_words([self.lanes_of_sums(&colors).1, forward_words, nodal_words, rof_words]);
+            return self.forward_laplacian(&wanted, &colors, reason);
+        }
+        Ok(Made { reason: in_words([forward_words, sum_words, nodal_words, rof_words]), ..double_forward })
     }
 
     /// Operations in units of one plain evaluation.
@@ -235,11 +268,12 @@ impl<T: Scalar> Planner<'_, T> {
             None => self.sparsity.meeting()?,
         };
         let coloring = partial_distance2_coloring(&colored, Side::Columns, self.order);
-        let order = if diagonal.nnz() > 0 { 2 } else { 1 };
+        let second = if diagonal.nnz() > 0 { Second::Each } else { Second::None };
         let program = if diagonal.nnz() == 0 && jacobian.is_none() {
             Program::Nothing
         } else {
-            Program::forward(self.net, order, &colored, &coloring, self.width)
+            let colors = occupied_colors(&colored, &coloring);
+            Program::forward(self.net, second, jacobian.is_some(), &colors, self.width)
         };
         let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
         let program =
@@ -273,6 +307,42 @@ impl<T: Scalar> Planner<'_, T> {
         }
     }
 
+    /// Colors that keep the inputs apart at the units; if the Jacobian is wanted too, at the outputs, which see more.
+    fn colors_apart(&self, wanted: &Wanted, order: Order) -> Result<Colors> {
+        if let Some(jacobian) = &wanted.jacobian {
+            return Ok(occupied_colors(jacobian, &partial_distance2_coloring(jacobian, Side::Columns, order)));
+        }
+        let outputs: Vec<usize> = (0..self.net.outputs()).collect();
+        apart::color(self.sparsity, self.sparsity.meetings(self.net, &outputs), order)
+    }
+
+    /// The least that forward-laplacian can cost: a lane for every input that some curved unit sees, and one for the sum.
+    fn least_forward_laplacian(&self) -> u64 {
+        let lanes = apart::widest(self.net, self.sparsity).into_iter().map(|(_, (size, _))| size).max();
+        let of_lane = Program::forward_sweep(self.net, Second::Sum, self.with_jacobian).operations(self.net);
+        cost::forward_laplacian(lanes.unwrap_or(0), 1, of_lane)
+    }
+
+    /// The cost of forward-laplacian, and its lanes in words.
+    fn lanes_of_sums(&self, colors: &Colors) -> (u64, String) {
+        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
+        let Program::Forward { sweep, inputs, .. } = &program else { return (0, "no lane".into()) };
+        let cost = cost::forward_laplacian(inputs.count(), inputs.blocks(), sweep.operations(self.net));
+        let (lanes, worth) = (counted(inputs.count(), "tangent lane"), self.evaluations(cost));
+        (cost, format!("{lanes} and {} for their sum worth {worth}", inputs.blocks()))
+    }
+
+    fn forward_laplacian(&self, wanted: &Wanted, colors: &Colors, reason: String) -> Result<Made> {
+        let Wanted { diagonal, jacobian } = wanted;
+        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
+        let sums = match &program {
+            Program::Forward { inputs, .. } => Program::read_sums(self.net, inputs, diagonal),
+            _ => unreachable!("inputs meet where the network is curved"),
+        };
+        let made = self.made(Strategy::ForwardLaplacian, program, jacobian.clone(), None, colors.1, reason)?;
+        Ok(Made { diagonal: Some(sums), summed: Some(diagonal.clone()), ..made })
+    }
+
     fn sweeps_cost(&self) -> cost::ReverseOverForward {
         Sweeps::new(self.net, self.with_jacobian).cost(self.net)
     }
@@ -292,6 +362,7 @@ impl<T: Scalar> Planner<'_, T> {
             program,
             jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
             diagonal: Some(target((diagonal, read))),
+            summed: None,
             colors: groups.colors().1,
             groups: groups.count(),
             of_output: Some(groups.of_output().clone()),
@@ -321,6 +392,7 @@ impl<T: Scalar> Planner<'_, T> {
             program: Program::Nodal(nodal),
             jacobian,
             diagonal: Some(Target { pattern: diagonal.clone(), readout: read }),
+            summed: None,
             groups: 0,
             of_output: Some(units.of_output.clone()),
             reason,
@@ -342,8 +414,9 @@ impl<T: Scalar> Planner<'_, T> {
             );
         }
         let pattern = full_pattern(m, n);
-        let (order, coloring) = (if quantity == Quantity::Jacobian { 1 } else { 2 }, Coloring::trivial(n));
-        let program = Program::forward(self.net, order, &pattern, &coloring, self.width);
+        let second = if quantity == Quantity::Jacobian { Second::None } else { Second::Each };
+        let colors = occupied_colors(&pattern, &Coloring::trivial(n));
+        let program = Program::forward(self.net, second, self.with_jacobian, &colors, self.width);
         let (jacobian, diagonal) = match quantity {
             Quantity::Jacobian => (Some(pattern), None),
             Quantity::HessianDiagonal | Quantity::Laplacian => {
@@ -373,8 +446,13 @@ impl<T: Scalar> Planner<'_, T> {
         };
         let jacobian = jacobian.map(|p| target(p, false)).transpose()?;
         let diagonal = diagonal.map(|p| target(p, true)).transpose()?;
-        Ok(Made { strategy, program, jacobian, diagonal, colors, groups: 0, of_output: None, reason })
+        Ok(Made { strategy, program, jacobian, diagonal, summed: None, colors, groups: 0, of_output: None, reason })
     }
+}
+
+/// The words of the strategies that were compared, what was chosen first.
+fn in_words(compared: [String; 4]) -> String {
+    compared.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// The readout of a pattern without entries.

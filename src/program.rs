@@ -1,10 +1,11 @@
 //! Programs: what each strategy does, as data. A program is a list of independent tasks, each of which sweeps
 //! blocks of lanes and reads entries out of them.
 
+use crate::apart::Colors;
 use crate::coloring::{Coloring, Order, distance1_coloring};
 use crate::compress::{InputLanes, Readout, Source, occupied_colors, unit_of};
 use crate::cost::{self, Passes};
-use crate::forward::Forward;
+use crate::forward::{Forward, Second};
 use crate::network::{LayerId, Network};
 use crate::nodal::Nodal;
 use crate::pattern::Pattern;
@@ -22,7 +23,7 @@ const ROUND: usize = 16;
 pub(crate) enum Program {
     /// Nothing is nonzero.
     Nothing,
-    /// Tangent lanes of first or second order, a task for each block of colors; or by offset, a task for each tile.
+    /// Tangent lanes, a task for each block of colors; or by offset, a task for each tile.
     Forward { sweep: Forward, inputs: InputLanes, tiles: Option<Tiles> },
     /// Adjoint lanes, a task for each block.
     Reverse { sweep: Reverse, blocks: Vec<(usize, Vec<OutputSeed>)> },
@@ -78,8 +79,8 @@ impl Program {
         match self {
             Program::Nothing => {}
             Program::Forward { tiles: Some(tiles), .. } => passes += Passes::forward(tiles.lanes()),
-            Program::Forward { inputs, .. } => {
-                (0..inputs.blocks()).for_each(|b| passes += Passes::forward(inputs.lanes(b, 1).count));
+            Program::Forward { sweep, inputs, .. } => {
+                (0..inputs.blocks()).for_each(|b| passes += Passes::forward(sweep.lanes(inputs.lanes(b, 1).count)));
             }
             Program::Reverse { blocks, .. } => blocks.iter().for_each(|b| passes += Passes::reverse(b.0)),
             Program::ReverseOverForward(rof) => {
@@ -130,7 +131,7 @@ impl Program {
         match self {
             Program::Nothing => 1,
             Program::Forward { tiles: Some(_), .. } => 1,
-            Program::Forward { inputs, .. } => inputs.width(),
+            Program::Forward { sweep, inputs, .. } => sweep.lanes(inputs.width()),
             Program::Reverse { blocks, .. } => blocks.iter().map(|b| b.0).max().unwrap_or(1),
             Program::ReverseOverForward(rof) => {
                 let adjoints = rof.rounds.iter().map(|r| r.lanes);
@@ -158,24 +159,32 @@ impl Program {
         (task * width, shared * width)
     }
 
-    /// Tangent lanes: `forward` for the Jacobian, `double-forward` for the Hessian diagonal.
+    /// Tangent lanes: `forward` for the Jacobian, `double-forward` for the Hessian diagonal, `forward-laplacian` for
+    /// the sum of second order alone.
     ///
     /// Exact if no output sees two inputs of one color (first order: partial distance-2 on P_J), and if
-    /// inputs of one color never meet in a curved unit that reaches an output (second order: on P_M).
+    /// inputs of one color never meet in a curved unit that reaches an output (second order: on P_M, for every
+    /// entry to be read; its sum: at the units alone, see [`apart`](crate::apart)).
     pub(crate) fn forward<T: Scalar>(
         net: &Network<T>,
-        order: usize,
-        colored: &Pattern,
-        coloring: &Coloring,
+        second: Second,
+        with_jacobian: bool,
+        (colors, count): &Colors,
         width: impl Fn(usize) -> usize,
     ) -> Self {
-        let (colors, count) = occupied_colors(colored, coloring);
-        if count == 0 {
+        if *count == 0 {
             return Program::Nothing;
         }
-        let inputs = InputLanes::new(net, &colors, count, width(count));
-        let sweep = Forward::new(net, order, |id| net.output_layers().contains(&id), |_| false);
+        let sweep = Self::forward_sweep(net, second, with_jacobian);
+        // The lane of the sum is one of the lanes of a sweep.
+        let sum = sweep.lanes(0);
+        let inputs = InputLanes::new(net, colors, *count, (width(count + sum) - sum).max(1));
         Program::Forward { sweep, inputs, tiles: None }
+    }
+
+    /// Tangent lanes from the inputs to the outputs.
+    pub(crate) fn forward_sweep<T: Scalar>(net: &Network<T>, second: Second, with_jacobian: bool) -> Forward {
+        Forward::new(net, second, with_jacobian, |id| net.output_layers().contains(&id), |_| false)
     }
 
     /// Adjoint lanes for the Jacobian. Exact if no input is seen by two outputs of one color.
@@ -211,6 +220,20 @@ impl Program {
         })
     }
 
+    /// The readout of the lanes that hold sums: one number for each output that is curved in some input, from each
+    /// task. The sums of the rows are the Laplacians.
+    pub(crate) fn read_sums<T: Scalar>(net: &Network<T>, inputs: &InputLanes, diagonal: &Pattern) -> Target {
+        let tasks = inputs.blocks();
+        let row = |i: usize| if diagonal.row(i).is_empty() { 0..0 } else { 0..tasks as u32 };
+        let pattern = Pattern::from_rows(tasks, (0..diagonal.rows()).map(row)).expect("tasks are numbered from zero");
+        let outputs = unit_of(net, net.output_layers());
+        let readout = Readout::new(&pattern, net.output_layers(), tasks, 1, |i, task| {
+            let (layer, unit) = outputs[i];
+            Source { task: task as usize, stage: 0, layer, unit, lane: 0 }
+        });
+        Target { pattern, readout }
+    }
+
     /// The readout of the Jacobian from adjoint lanes.
     pub(crate) fn read_reverse<T: Scalar>(
         net: &Network<T>,
@@ -242,7 +265,7 @@ impl Sweeps {
         let feeds_curved = |id: LayerId| net.readers(id).any(|(reader, _)| curved(reader));
         Sweeps {
             adjoints: Reverse::new(net, |id| curved(id) || (with_jacobian && is_input(id))),
-            tangents: Forward::new(net, 1, feeds_curved, |_| false),
+            tangents: Forward::new(net, Second::None, true, feeds_curved, |_| false),
             products: Reverse::new(net, is_input),
         }
     }
@@ -251,7 +274,7 @@ impl Sweeps {
     pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>) -> cost::ReverseOverForward {
         let curved: u64 = net.layers().filter(|(_, l)| l.kind().is_curved()).map(|(_, l)| l.units() as u64).sum();
         cost::ReverseOverForward {
-            tangent: self.tangents.operations(net),
+            tangent: self.tangents.operations(net)[0],
             adjoint: self.adjoints.operations(net),
             product: self.products.operations(net) + cost::WRITE * curved,
         }

@@ -4,12 +4,14 @@ use crate::scalar::Scalar;
 
 /// A block that is read: row `k` holds the lanes of unit `k`.
 ///
-/// A row may hold first-order lanes followed by second-order ones, `[J | S]`. A block without second-order
-/// lanes is then the prefix of one that has them, which is how layers add blocks of different width.
+/// A row may hold first-order lanes followed by what is carried of second order, `[J | S]`. A block without second
+/// order is then the prefix of one that has it, which is how layers add blocks of different width.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows<'a, T> {
     pub(crate) data: &'a [T],
     pub(crate) width: usize,
+    /// Distance between the beginnings of two rows: the width, unless these are parts of longer rows.
+    pub(crate) stride: usize,
 }
 
 /// One lane of a block: its samples, unit by unit.
@@ -30,12 +32,25 @@ impl<'a, T: Scalar> Lane<'a, T> {
 impl<'a, T: Scalar> Rows<'a, T> {
     pub(crate) fn new(data: &'a [T], width: usize) -> Self {
         debug_assert!(width == 0 || data.len().is_multiple_of(width));
-        Rows { data, width }
+        Rows { data, width, stride: width }
+    }
+
+    /// A block without lanes: all of them are zero.
+    pub(crate) fn none() -> Self {
+        Rows { data: &[], width: 0, stride: 0 }
     }
 
     #[inline(always)]
     pub(crate) fn row(&self, k: usize) -> &'a [T] {
-        &self.data[k * self.width..(k + 1) * self.width]
+        &self.data[k * self.stride..k * self.stride + self.width]
+    }
+
+    /// What the rows hold from the `start`-th number on.
+    pub(crate) fn after(self, start: usize) -> Self {
+        if start >= self.width {
+            return Rows::none();
+        }
+        Rows { data: &self.data[start..], width: self.width - start, stride: self.stride }
     }
 
     pub(crate) fn lane(self, lane: usize, samples: usize) -> Lane<'a, T> {

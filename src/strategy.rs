@@ -30,6 +30,8 @@ pub enum Strategy {
     ReverseOverForward,
     /// Hessian diagonal and Laplacian: a sum over the nonlinear units, of adjoint lanes times squares of tangent lanes.
     Nodal,
+    /// Laplacian: tangent lanes of first order, and one lane for the sum of second order.
+    ForwardLaplacian,
     /// All: one lane for every input, every entry computed; the oracle of all others.
     Dense,
 }
@@ -47,12 +49,13 @@ pub enum LaneKind {
 
 impl Strategy {
     /// All of them, the oracle last.
-    pub const ALL: [Strategy; 6] = [
+    pub const ALL: [Strategy; 7] = [
         Strategy::Forward,
         Strategy::Reverse,
         Strategy::DoubleForward,
         Strategy::ReverseOverForward,
         Strategy::Nodal,
+        Strategy::ForwardLaplacian,
         Strategy::Dense,
     ];
 
@@ -66,6 +69,7 @@ impl Strategy {
         match self {
             Strategy::Forward | Strategy::Reverse => quantity == Quantity::Jacobian,
             Strategy::DoubleForward | Strategy::ReverseOverForward | Strategy::Nodal => quantity != Quantity::Jacobian,
+            Strategy::ForwardLaplacian => quantity == Quantity::Laplacian,
             Strategy::Dense => true,
         }
     }
@@ -77,6 +81,7 @@ impl Strategy {
             Strategy::DoubleForward => "double-forward",
             Strategy::ReverseOverForward => "reverse-over-forward",
             Strategy::Nodal => "nodal",
+            Strategy::ForwardLaplacian => "forward-laplacian",
             Strategy::Dense => "dense",
         }
     }

@@ -151,9 +151,11 @@ impl<T: Scalar> Tape<T> {
 
     /// σ' and σ'' of an elementwise layer.
     pub(crate) fn slopes(&self, layer: LayerId) -> Slopes<'_, T> {
-        let rows = |numbers: &'_ Vec<T>| if numbers.is_empty() { 0 } else { self.samples };
-        let (first, second) = (&self.first[layer.index()], &self.second[layer.index()]);
-        Slopes { first: Rows { data: first, width: rows(first) }, second: Rows { data: second, width: rows(second) } }
+        let [first, second] = [&self.first, &self.second].map(|numbers| match &numbers[layer.index()][..] {
+            [] => Rows::none(),
+            numbers => Rows::new(numbers, self.samples),
+        });
+        Slopes { first, second }
     }
 
     /// The selected candidates of a max layer, units × samples.
@@ -178,7 +180,7 @@ pub(crate) fn with_rows<'a, T: Scalar, R>(
     f: impl FnOnce(&[Rows<'a, T>]) -> R,
 ) -> R {
     if count <= 4 {
-        let mut rows = [Rows { data: &[], width: 0 }; 4];
+        let mut rows = [Rows::none(); 4];
         (0..count).for_each(|q| rows[q] = get(q));
         f(&rows[..count])
     } else {

@@ -135,6 +135,8 @@ fn plan_says_what_the_library_says() {
     let spied = folder.text("plan net --layers --spy");
     assert_eq!(spied, format!("{net}\n{diagonal}\n\n{}\n", diagonal.pattern().to_braille(80, 40)));
     assert!(folder.text("plan net --of jacobian --strategy reverse").contains("strategy  reverse"));
+    let summed = folder.text("plan net --of laplacian --strategy forward-laplacian");
+    assert!(summed.contains("strategy  forward-laplacian"), "{summed}");
 }
 
 #[test]
@@ -335,6 +337,7 @@ fn a_wrong_command_line_ends_with_status_2() {
         "hessian net --at x.npy",
         "laplacian net --at x.npy --out l.npz",
         "laplacian net --at x.npy --strategy forward",
+        "hessian-diagonal net --at x.npy --strategy forward-laplacian",
         "unknown",
     ] {
         folder.fails(line, 2);

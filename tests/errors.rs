@@ -8,7 +8,7 @@ use colorjet::coloring::{
     partial_distance2_coloring,
 };
 use colorjet::{Activation, Broadcast, ConvOptions, ErrorKind, Network, Order, Outputs, PadMode, Pattern};
-use colorjet::{Plan, PlanOptions, Pool, Quantity, Sparsity, Strategy, Workspace, hessian_diagonal};
+use colorjet::{LaneKind, Plan, PlanOptions, Pool, Quantity, Sparsity, Strategy, Workspace, hessian_diagonal};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
 use random::Random;
 use sprs::{CsMat, TriMat};
@@ -64,6 +64,12 @@ fn buffers_and_options_are_checked() {
     says(Plan::with(&net, &options.clone().lane_block(0)), ErrorKind::InvalidParameter, &["zero"]);
     let wrong = options.strategy(Strategy::DoubleForward);
     says(Plan::with(&net, &wrong), ErrorKind::WrongStrategy, &["double-forward", "Jacobian"]);
+    for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
+        let wrong = PlanOptions::new(quantity).strategy(Strategy::ForwardLaplacian);
+        says(Plan::with(&net, &wrong), ErrorKind::WrongStrategy, &["forward-laplacian", &quantity.to_string()]);
+    }
+    let wrong = PlanOptions::new(Quantity::Laplacian).strategy(Strategy::ForwardLaplacian).lanes(LaneKind::Offset);
+    says(Plan::with(&net, &wrong), ErrorKind::WrongStrategy, &["forward-laplacian", "offset"]);
 }
 
 #[test]
@@ -531,7 +537,8 @@ fn memory_is_bounded_by_what_the_plan_may_take() {
         let options = PlanOptions::new(quantity).strategy(strategy).lane_block(usize::MAX);
         let net = hub(40, 30);
         let plan = Plan::with(&net, &options).unwrap();
-        assert_eq!(plan.run(&net, Array1::zeros(40).view()).unwrap().shape(), (30, 40));
+        let columns = if quantity == Quantity::Laplacian { 1 } else { 40 };
+        assert_eq!(plan.run(&net, Array1::zeros(40).view()).unwrap().shape(), (30, columns));
     }
 }
 

@@ -11,7 +11,7 @@ const LEVELS: [&[&str]; 13] = [
     &["coloring", "layer", "spy"],
     &["network"],
     &["compress", "files", "influence", "schedule", "sparsity", "tape"],
-    &["forward", "tiles", "workspace"],
+    &["apart", "forward", "tiles", "workspace"],
     &["reverse"],
     &["nodal"],
     &["program"],

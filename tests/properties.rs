@@ -9,7 +9,7 @@ use colorjet::coloring::{
     Side, check_distance1, check_partial_distance2, distance1_coloring, partial_distance2_coloring,
 };
 use colorjet::{LaneKind, Network, Order, Outputs, Plan, PlanOptions, Quantity, Sparsity, Strategy, Workspace};
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use networks::recipes;
 use proptest::prelude::*;
 use reference::reference;
@@ -21,6 +21,13 @@ const STEPS: usize = 9;
 fn deviation(ours: &CsMat<f64>, exact: ArrayView2<'_, f64>) -> f64 {
     let scale = exact.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
     ours.to_dense().iter().zip(exact).fold(0.0, |s: f64, (a, b)| s.max((a - b).abs())) / scale
+}
+
+/// Of the sums of the rows; terms that cancel leave their rounding.
+fn deviation_of_sums(ours: ArrayView1<'_, f64>, exact: ArrayView2<'_, f64>) -> f64 {
+    let scale = exact.rows().into_iter().map(|row| row.mapv(f64::abs).sum()).fold(1e-300, f64::max);
+    let sums = exact.sum_axis(ndarray::Axis(1));
+    (&ours - &sums).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale
 }
 
 /// What a relative change of x does to the exact result: the network's doing, not the strategy's.
@@ -73,24 +80,39 @@ proptest! {
     }
 
     #[test]
-    fn laplacians_are_the_sums_of_rows(recipe in recipes(STEPS)) {
+    fn laplacians_are_the_sums_of_rows(recipe in recipes(STEPS), block in 1usize..9, count in 1usize..20) {
         let net = recipe.build();
         let x = recipe.point(&net);
-        let points = ndarray::stack![ndarray::Axis(0), x, &x * 0.5, &x * 1.25];
-        let rows: Vec<_> = points.rows().into_iter().map(|x| reference(&net, x).diagonal).collect();
-        let bound = 1e-12f64.max(20.0 * sensitivity(&net, Quantity::HessianDiagonal, &x, 1e-15));
-        for plan in plans(&net, Quantity::Laplacian) {
+        let mut points = Array2::zeros((count, net.inputs()));
+        for (k, mut row) in points.rows_mut().into_iter().enumerate() {
+            row.assign(&(&x * (1.0 - 0.04 * k as f64)));
+        }
+        let exact: Vec<_> = points.rows().into_iter().map(|x| reference(&net, x)).collect();
+        let bounds = [Quantity::HessianDiagonal, Quantity::Jacobian].map(|quantity| {
+            let of = |x: ArrayView1<'_, f64>| sensitivity(&net, quantity, &x.to_owned(), 1e-15);
+            1e-12f64.max(20.0 * points.rows().into_iter().map(of).fold(0.0, f64::max))
+        });
+        let diagonal = Sparsity::of(&net).unwrap().hessian_diagonal().unwrap();
+        let blocks = Strategy::of(Quantity::Laplacian).map(|strategy| {
+            let options = PlanOptions::new(Quantity::Laplacian).strategy(strategy).lane_block(block);
+            let options = if count % 2 == 0 { options.with_jacobian() } else { options };
+            Plan::with(&net, &options).unwrap()
+        });
+        for plan in plans(&net, Quantity::Laplacian).into_iter().chain(blocks) {
             let batch = plan.run_batch(&net, points.view()).unwrap();
             prop_assert!(batch.hessian_diagonal.is_none());
-            for (ours, exact) in batch.laplacian.unwrap().rows().into_iter().zip(&rows) {
-                let sums = exact.sum_axis(ndarray::Axis(1));
-                // Terms that cancel leave their rounding.
-                let scale = exact.rows().into_iter().map(|row| row.mapv(f64::abs).sum()).fold(1e-300, f64::max);
-                let error = (&ours - &sums).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
-                prop_assert!(error < bound, "Laplacian by {}: {error:e}\n{plan}", plan.strategy());
+            for (ours, exact) in batch.laplacian.unwrap().rows().into_iter().zip(&exact) {
+                let error = deviation_of_sums(ours, exact.diagonal.view());
+                prop_assert!(error < bounds[0], "Laplacian by {}: {error:e}\n{plan}", plan.strategy());
             }
-            let one = plan.run(&net, x.view()).unwrap();
-            prop_assert_eq!(one.shape(), (net.outputs(), 1));
+            let one = plan.run_all(&net, x.view()).unwrap();
+            prop_assert_eq!(one.laplacian.unwrap().len(), net.outputs());
+            let entries = if plan.strategy() == Strategy::Dense { net.outputs() * net.inputs() } else { diagonal.nnz() };
+            prop_assert_eq!(plan.pattern().nnz(), entries);
+            if let Some(jacobian) = one.jacobian {
+                let error = deviation(&jacobian, exact[0].jacobian.view());
+                prop_assert!(error < bounds[1], "Jacobian by {}: {error:e}\n{plan}", plan.strategy());
+            }
         }
     }
 
@@ -108,6 +130,13 @@ proptest! {
                 let ours = plan.run(&single, x.view()).unwrap().map(|&v| f64::from(v));
                 let error = deviation(&ours, exact.view());
                 prop_assert!(error < bound, "{quantity} by {}: {error:e}", plan.strategy());
+            }
+            if quantity == Quantity::HessianDiagonal {
+                for plan in plans(&net, Quantity::Laplacian) {
+                    let ours = plan.run_all(&single, x.view()).unwrap().laplacian.unwrap().mapv(f64::from);
+                    let error = deviation_of_sums(ours.view(), exact.view());
+                    prop_assert!(error < bound, "Laplacian by {}: {error:e}", plan.strategy());
+                }
             }
         }
     }
@@ -153,7 +182,7 @@ proptest! {
     fn passes_are_what_the_plan_says(recipe in recipes(STEPS), block in 1usize..5) {
         let net = recipe.build();
         let x = recipe.point(&net).to_vec();
-        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
+        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian] {
             for strategy in Strategy::of(quantity) {
                 let options = PlanOptions::new(quantity).strategy(strategy).lane_block(block);
                 let plan = Plan::with(&net, &options).unwrap();
@@ -173,15 +202,16 @@ proptest! {
         }
         let bound = 1e-13f64.max(20.0 * sensitivity(&net, Quantity::HessianDiagonal, &recipe.point(&net), 1e-15));
         for strategy in Strategy::of(Quantity::HessianDiagonal) {
-            let options = PlanOptions::new(Quantity::HessianDiagonal).strategy(strategy).with_jacobian();
+            // Without the Jacobian, first order ends where nothing curved follows.
+            let options = PlanOptions::new(Quantity::HessianDiagonal).strategy(strategy);
+            let options = if points % 2 == 0 { options.with_jacobian() } else { options };
             let one = Plan::with(&net, &options).unwrap();
             let other = Plan::with(&net, &options.clone().lane_block(block)).unwrap();
             let batch = other.run_batch(&net, xs.view()).unwrap();
             for (k, x) in xs.rows().into_iter().enumerate() {
                 let single = one.run_all(&net, x).unwrap();
                 let pairs = [(single.jacobian, &batch.jacobian), (single.hessian_diagonal, &batch.hessian_diagonal)];
-                for (single, batch) in pairs {
-                    let (single, batch) = (single.unwrap(), batch.as_ref().unwrap());
+                for (single, batch) in pairs.into_iter().filter_map(|(single, batch)| single.zip(batch.as_ref())) {
                     let scale = single.data().iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
                     for (a, b) in single.data().iter().zip(batch.row(k)) {
                         prop_assert!((a - b).abs() <= bound * scale, "{a} and {b} by {strategy}");

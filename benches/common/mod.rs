@@ -170,7 +170,8 @@ impl Job {
     /// `batch` points under a plan.
     pub fn new(net: Network, plan: Plan, batch: usize) -> Self {
         let points = points(net.inputs(), batch);
-        let values = vec![0.0; batch * plan.pattern().nnz()];
+        let per_point = if plan.quantity() == Quantity::Laplacian { plan.outputs() } else { plan.pattern().nnz() };
+        let values = vec![0.0; batch * per_point];
         Job { net, plan, points, values, workspace: Workspace::new() }
     }
 
@@ -184,11 +185,12 @@ impl Job {
         &self.plan
     }
 
-    /// Computes the entries of the plan's pattern at all points.
+    /// Computes the entries of the plan's pattern, or the sums of its rows, at all points.
     pub fn run(&mut self) -> &[f64] {
         let mut outputs = Outputs::default();
         match self.plan.quantity() {
             Quantity::Jacobian => outputs.jacobian = &mut self.values,
+            Quantity::Laplacian => outputs.laplacian = &mut self.values,
             _ => outputs.hessian_diagonal = &mut self.values,
         }
         self.plan.run_into(&self.net, &self.points, outputs, &mut self.workspace).expect("points that fit the plan");

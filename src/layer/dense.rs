@@ -95,7 +95,7 @@ impl<T: Scalar> Dense<T> {
 impl<T: Scalar> Linear<T> for Dense<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], width: usize) {
         let x = operands[0];
-        let x = MatRef::from_row_major_slice(x.data, self.weight.ncols(), width);
+        let x = MatRef::from_row_major_slice_with_stride(x.data, self.weight.ncols(), width, x.stride);
         let count = rows.len();
         let out = MatMut::from_row_major_slice_mut(out, count, width);
         let weight = self.matrix().subrows(rows.start, count);

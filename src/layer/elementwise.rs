@@ -59,7 +59,8 @@ impl Elementwise {
         }
     }
 
-    /// `J ← σ' J` and, where rows have second-order lanes, `S ← σ' S + σ'' J²`, in place.
+    /// `J ← σ' J` and, where rows have more, second order: a lane for each, `S ← σ' S + σ'' J²`, or one lane for the
+    /// sum, `L ← σ' L + σ'' Σ J²`. In place.
     pub(crate) fn forward<T: Scalar>(
         rows: Range<usize>,
         slopes: Slopes<'_, T>,
@@ -76,8 +77,7 @@ impl Elementwise {
                     if !second_order.is_empty() {
                         lanes.scale(slope, second_order, |s, d| s * d);
                         if slopes.second.width > 0 {
-                            let curve = slopes.second.row(k);
-                            lanes.zip(curve, first_order, second_order, |c, j, o| (c * j).mul_add(j, o));
+                            lanes.add_curvature(slopes.second.row(k), first_order, first_order, second_order);
                         }
                     }
                     lanes.scale(slope, first_order, |s, j| s * j);

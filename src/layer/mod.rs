@@ -139,7 +139,7 @@ impl Lanes {
             for (out, (a, b)) in lanes {
                 let terms = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
                 for ((out, (a, b)), f) in out.as_chunks_mut::<8>().0.iter_mut().zip(terms).zip(factors) {
-                    (0..8).for_each(|k| out[k] = (a[k] * b[k]).mul_add(f[k], out[k]));
+                    *out = each8(|k| (a[k] * b[k]).mul_add(f[k], out[k]));
                 }
             }
         } else {
@@ -147,6 +147,44 @@ impl Lanes {
                 for ((out, (&a, &b)), &f) in out.iter_mut().zip(a.iter().zip(b)).zip(factors) {
                     *out = (a * b).mul_add(f, *out);
                 }
+            }
+        }
+    }
+
+    /// What a curved unit adds to second order: to a lane each its own `factor · a · b`, or to a single lane of all
+    /// the sum of them.
+    #[inline(always)]
+    pub(crate) fn add_curvature<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], second: &mut [T]) {
+        if second.len() == self.len() {
+            self.add_products(factors, a, b, second);
+        } else {
+            self.add_sums(factors, a, b, second);
+        }
+    }
+
+    /// `sum += factor · Σ a · b` for every sample, the sum over the lanes.
+    #[inline(always)]
+    fn add_sums<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], sum: &mut [T]) {
+        let samples = self.samples;
+        if samples == 1 {
+            sum[0] = dot(a, b).mul_add(factors[0], sum[0]);
+            return;
+        }
+        if let (vectors, []) = sum.as_chunks_mut::<8>() {
+            for (v, sum) in vectors.iter_mut().enumerate() {
+                let [a, b] = [a, b].map(|row| row[8 * v..].chunks(samples).map(|lane| &lane[..8]));
+                let total = sum_of_products(a.zip(b));
+                let factor: &[T; 8] = match *factors {
+                    [factor] => &[factor; 8],
+                    _ => &factors.as_chunks().0[v],
+                };
+                *sum = each8(|s| total[s].mul_add(factor[s], sum[s]));
+            }
+        } else {
+            for (s, sum) in sum.iter_mut().enumerate() {
+                let [a, b] = [a, b].map(|row| row[s..].iter().step_by(samples));
+                let total = a.zip(b).fold(T::zero(), |total, (&a, &b)| a.mul_add(b, total));
+                *sum = total.mul_add(if let [factor] = *factors { factor } else { factors[s] }, *sum);
             }
         }
     }
@@ -161,7 +199,7 @@ impl Lanes {
         if let (factors, []) = factors.as_chunks::<8>() {
             for row in row.chunks_exact_mut(self.samples) {
                 for (row, factors) in row.as_chunks_mut::<8>().0.iter_mut().zip(factors) {
-                    (0..8).for_each(|b| row[b] = f(factors[b], row[b]));
+                    *row = each8(|b| f(factors[b], row[b]));
                 }
             }
         } else {
@@ -190,9 +228,42 @@ impl Lanes {
 
 #[inline(always)]
 fn zip8<T: Scalar>(factors: &[T; 8], from: &[T; 8], out: &mut [T; 8], f: &impl Fn(T, T, T) -> T) {
-    for b in 0..8 {
-        out[b] = f(factors[b], from[b], out[b]);
+    *out = each8(|b| f(factors[b], from[b], out[b]));
+}
+
+/// Eight numbers, made before any is written: number by number, the compiler would fear that one write changes what the
+/// next reads.
+#[inline(always)]
+fn each8<T: Scalar>(number: impl Fn(usize) -> T) -> [T; 8] {
+    let mut numbers = [T::zero(); 8];
+    for (k, n) in numbers.iter_mut().enumerate() {
+        *n = number(k);
     }
+    numbers
+}
+
+/// `Σ a · b`, in vectors: the order of the terms is that of the memory, modulo 32.
+#[inline(always)]
+fn dot<T: Scalar>(a: &[T], b: &[T]) -> T {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let total = sum_of_products(a.iter().map(|a| &a[..]).zip(b.iter().map(|b| &b[..])));
+    let rest = a_rest.iter().zip(b_rest).fold(T::zero(), |sum, (&a, &b)| a.mul_add(b, sum));
+    total.iter().fold(rest, |sum, &t| sum + t)
+}
+
+/// The sum of products of vectors of eight, four sums at a time so that none waits for another.
+#[inline(always)]
+fn sum_of_products<'a, T: Scalar>(mut terms: impl Iterator<Item = (&'a [T], &'a [T])>) -> [T; 8] {
+    let mut sums = [[T::zero(); 8]; 4];
+    'all: loop {
+        for sum in &mut sums {
+            let Some((a, b)) = terms.next() else { break 'all };
+            *sum = each8(|k| a[k].mul_add(b[k], sum[k]));
+        }
+    }
+    let [p, q, r, s] = sums;
+    each8(|k| (p[k] + q[k]) + (r[k] + s[k]))
 }
 
 /// Compressed seeds of one block of lanes, on one input layer: lane `c` holds the sum of the unit vectors of

@@ -5,9 +5,10 @@ use crate::rows::{Lane, Rows};
 use crate::scalar::{Scalar, vectorized};
 use std::ops::Range;
 
-/// `c ← J_a b + a J_b` and, with second-order lanes, `S_a b + 2 J_a J_b + a S_b`.
+/// `c ← J_a b + a J_b` and, where rows have more, second order: a lane for each, `S_a b + 2 J_a J_b + a S_b`, or one
+/// lane for the sum, `L_a b + 2 Σ J_a J_b + a L_b`.
 ///
-/// An operand without lanes (a constant) has width zero; one without second-order lanes only the first.
+/// An operand without lanes (a constant) has width zero; one without second order only the first.
 pub(crate) fn forward<T: Scalar>(
     rows: Range<usize>,
     values: [Rows<'_, T>; 2],
@@ -23,16 +24,11 @@ pub(crate) fn forward<T: Scalar>(
             for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
                 out.fill(T::zero());
                 for (value, operand) in [(values[1], operands[0]), (values[0], operands[1])] {
-                    let factor = value.row(k);
-                    for (row, out) in operand.row(k).chunks_exact(len).zip(out.chunks_exact_mut(len)) {
-                        lanes.zip(factor, row, out, |f, t, o| t.mul_add(f, o));
-                    }
+                    lanes.zip(value.row(k), operand.row(k), out, |f, t, o| t.mul_add(f, o));
                 }
                 if width > len && operands.iter().all(|o| o.width > 0) {
                     let [a, b] = operands.map(|o| &o.row(k)[..len]);
-                    for (out, (&a, &b)) in out[len..].iter_mut().zip(a.iter().zip(b)) {
-                        *out = (a + a).mul_add(b, *out);
-                    }
+                    lanes.add_curvature(&[T::one() + T::one()], a, b, &mut out[len..]);
                 }
             }
         },

@@ -266,8 +266,7 @@ impl Tiles {
             let of_first = self.load(&layer.place, channel, slopes.first, 0, around, first);
             let of_second =
                 if curved { self.load(&layer.place, channel, slopes.second, 0, around, second) } else { &[] };
-            let slopes =
-                Slopes { first: Rows::new(of_first, line), second: Rows { data: of_second, width: of_second.len() } };
+            let slopes = Slopes { first: Rows::new(of_first, line), second: Rows::new(of_second, of_second.len()) };
             let width = row.len();
             Elementwise::forward(0..1, slopes, Lanes { count: lanes.len(), samples: line }, row, width);
         }
@@ -305,7 +304,7 @@ impl Tiles {
             // A constant has no lanes.
             let block = |q: usize, data| {
                 let constant = self.carried(operands[q]).lanes[channel].is_empty();
-                if constant { Rows { data: &[], width: 0 } } else { Rows::new(data, width) }
+                if constant { Rows::none() } else { Rows::new(data, width) }
             };
             let blocks = [block(0, &*left), block(1, &*right)];
             product::forward(0..1, values, Lanes { count: lanes.len(), samples: line }, blocks, row, width);
