@@ -21,7 +21,7 @@ use common::shapes::{
     residual,
 };
 use common::timing::{Options, TINY, in_words, measure};
-use common::{Job, banded, conv1d, conv2d, dense, lattice_energy, random_sparse, sum_of_nodes};
+use common::{Job, Random, banded, conv1d, conv2d, dense, lattice_energy, random_sparse, sum_of_nodes};
 use std::env;
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ fn main() -> Result<()> {
         "network", "batch", "of", "chosen", "plan", "run", "best", "run", "ratio"
     );
     let mut outcomes = Vec::new();
-    for case in cases(&options).into_iter().filter(|c| options.wants(c.name)) {
+    for case in cases(&options).into_iter().filter(|c| options.wants(&c.name)) {
         for shape in &case.shapes {
             outcomes.push(compare(&case, shape, &options)?);
         }
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
 
 /// A network, and what is wanted of it.
 struct Case {
-    name: &'static str,
+    name: String,
     network: Box<dyn Fn() -> Network>,
     shapes: Vec<Shape>,
 }
@@ -108,10 +108,15 @@ impl Wanted {
     }
 }
 
+/// Shapes that were thought of, and shapes that nobody thought of.
 fn cases(options: &Options) -> Vec<Case> {
+    named(options).into_iter().chain(drawn(options)).collect()
+}
+
+fn named(options: &Options) -> Vec<Case> {
     let size = |full| options.size(full);
-    let case = |name, network: Box<dyn Fn() -> Network>, shapes: &[(Wanted, usize)]| Case {
-        name,
+    let case = |name: &str, network: Box<dyn Fn() -> Network>, shapes: &[(Wanted, usize)]| Case {
+        name: name.to_owned(),
         network,
         shapes: shapes.iter().map(|&(wanted, batch)| Shape { wanted, batch: size(batch) }).collect(),
     };
@@ -231,6 +236,35 @@ fn cases(options: &Options) -> Vec<Case> {
     ]
 }
 
+/// Networks of widths, depth and batch drawn at random, small and large ones alike.
+fn drawn(options: &Options) -> Vec<Case> {
+    let mut random = Random::new(15);
+    let draw = |number| {
+        // Up to 2^most, as many of every length.
+        let mut up_to = |most: usize| {
+            let power = random.below(most);
+            options.size((1 << power) + random.below(1 << power))
+        };
+        let [n, m, per_unit] = [up_to(9), up_to(8), up_to(4)];
+        let hidden = up_to(9);
+        let depth = 1 + random.below(4);
+        let widths: Vec<usize> = [n].into_iter().chain(vec![hidden; depth]).chain([m]).collect();
+        let batch = options.size([1, 1, 4, 32, 256, 4096][random.below(6)]);
+        let wanted = [D, D, JD, L][random.below(4)];
+        let words = widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+        let (name, network): (_, Box<dyn Fn() -> Network>) = if number % 3 == 0 {
+            (format!("drawn {words}, {per_unit} each"), Box::new(move || pruned(&widths, per_unit, Tanh)))
+        } else {
+            (format!("drawn {words}"), Box::new(move || dense(&widths, Tanh)))
+        };
+        // A run of the network at all points is to take no more than some tenths of a second.
+        let operations = network().operations() as usize;
+        let batch = batch.min((1 << 31) / (operations * (n + 2 * m)).max(1)).max(1);
+        Case { name, network, shapes: vec![Shape { wanted, batch }] }
+    };
+    (0..60).map(draw).collect()
+}
+
 /// What came out for one shape.
 struct Outcome {
     name: String,
@@ -272,6 +306,7 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
         for ((strategy, _, made), time) in candidates.iter().zip(&times) {
             let spread = 100.0 * time.spread;
             println!("    {strategy:21} {:>9} ±{spread:.0}%  {}", in_words(time.median), made.passes());
+            println!("DBG|{}|{}|{batch}|{strategy}|{}|{}", case.name, wanted.name(), time.median, made.reason());
         }
         println!("    {}", plan.reason());
     }
