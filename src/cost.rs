@@ -1,7 +1,12 @@
-//! The cost of a strategy, counted in operations: lanes times what the sweeps do for each of them.
+//! The cost of a strategy: what its sweeps do in each layer, for the lanes they carry. One function for each strategy.
 //!
-//! One lane of first order costs about as much as one plain evaluation, but a sweep begins and ends where the
-//! quantity needs it: one-hot lanes come out of a first dense layer for nothing. One function for each strategy.
+//! The unit is one operation of a large matrix product. All constants are ratios of times to that, as `benches/planner.rs`
+//! measures them (on AVX-512, in f64, where such an operation takes 1/80 ns); halving or doubling any of them changes few
+//! choices. The value pass is the same for all strategies and not counted.
+//!
+//! A plan does not know at how many points it will be used. One point is where passes count: each layer must be called,
+//! each weight be read, few lanes fill no vector. At many points all that is shared by a block of samples, and only numbers
+//! count. The cost is the sum of both, since a choice that is good in the sum is far off nowhere.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -64,30 +69,147 @@ impl fmt::Display for Passes {
     }
 }
 
-/// Operations that one number of a block is worth beside those that make it: it is written, read, and goes
-/// through elementwise functions, at the speed of the memory and not of the arithmetic.
-pub(crate) const WRITE: u64 = 12;
+/// Samples in a block, when there are many.
+const MANY: usize = 32;
 
-/// Second-order lanes, from the inputs to the outputs: `lanes` times the operations of one of them.
-pub(crate) fn double_forward(lanes: usize, of_lane: u64) -> u64 {
-    lanes as u64 * of_lane
+/// A number of a block is written and read again, at the speed of the caches and not of the arithmetic.
+const WRITE: u64 = 12;
+
+/// It goes through a function or a product, which reads slopes beside it.
+const FUNCTION: u64 = 30;
+
+/// An operation of a convolution, which is not a matrix product but a sum of shifted rows.
+const SHIFTED: u64 = 2;
+
+/// A row of lanes is added to another one, for each number; and what it takes to find the two rows.
+const ADDED: u64 = 4;
+const FOUND: u64 = 200;
+
+/// Two rows of lanes are multiplied and added to a third, as nodal sums are where they are no matrix product.
+const SUMMED: u64 = 20;
+
+/// A sweep comes to a layer.
+const LAYER: u64 = 8000;
+
+/// Fewest adjoint lanes for which nodal sums at one point are matrix products.
+pub(crate) const PRODUCT_ROWS: usize = 4;
+
+/// What the rules of a layer do for one operand, beside reading and writing blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Work {
+    /// Operations of matrix products for each lane.
+    products: u64,
+    /// Everything else for each lane.
+    loops: u64,
+    /// What is done once for all lanes.
+    once: u64,
 }
 
-/// Operations for each lane of the sweeps that reverse-over-forward makes.
+impl Work {
+    /// Matrix products of so many operations for each lane.
+    pub(crate) fn products(operations: u64) -> Self {
+        Work { products: operations, ..Default::default() }
+    }
+
+    /// Shifted rows, of so many operations for each lane.
+    pub(crate) fn shifted(operations: u64) -> Self {
+        Work { loops: SHIFTED * operations, ..Default::default() }
+    }
+
+    /// So many rows found and added.
+    pub(crate) fn added(rows: u64) -> Self {
+        Work { loops: ADDED * rows, once: FOUND * rows, ..Default::default() }
+    }
+
+    /// A function of so many units.
+    pub(crate) fn function(units: u64) -> Self {
+        Work { loops: FUNCTION * units, ..Default::default() }
+    }
+
+    /// The same layer when its lanes come straight from the seeds: entries are found, but nothing is multiplied.
+    pub(crate) fn seeded(self) -> Self {
+        Work { once: self.once, ..Default::default() }
+    }
+}
+
+/// What a sweep does in all of its layers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sweep {
+    /// Operations of matrix products for each lane of one order, where lanes have one order and where they have two.
+    products: [u64; 2],
+    loops: u64,
+    once: u64,
+}
+
+impl Sweep {
+    /// One more layer, whose block has `units` rows of lanes of so many orders.
+    pub(crate) fn add(&mut self, units: usize, orders: usize, work: impl IntoIterator<Item = Work>) {
+        self.once += LAYER;
+        self.loops += orders as u64 * WRITE * units as u64;
+        for Work { products, loops, once } in work {
+            self.products[orders - 1] += products;
+            self.loops += orders as u64 * loops;
+            self.once += once;
+        }
+    }
+
+    /// At one point and at many.
+    pub(crate) fn cost(&self, lanes: usize) -> u64 {
+        self.per_point(lanes, 1) + self.per_point(lanes, MANY)
+    }
+
+    fn per_point(&self, lanes: usize, samples: usize) -> u64 {
+        if lanes == 0 {
+            return 0;
+        }
+        let width = lanes * samples;
+        let products = self.products[0] * padded(width) + self.products[1] * padded(2 * width);
+        let all = products + self.loops * width as u64 + self.once;
+        all / samples as u64
+    }
+}
+
+/// Matrix products go by vectors of eight numbers; a matrix times one vector, for which the matrix is read no less, is worth
+/// half of that.
+fn padded(width: usize) -> u64 {
+    if width == 1 { 4 } else { width.next_multiple_of(8) as u64 }
+}
+
+/// Tangent lanes of first order from the inputs to the outputs.
+pub(crate) fn forward(lanes: usize, sweep: Sweep) -> u64 {
+    sweep.cost(lanes)
+}
+
+/// Adjoint lanes from the outputs to the inputs.
+pub(crate) fn reverse(lanes: usize, sweep: Sweep) -> u64 {
+    sweep.cost(lanes)
+}
+
+/// Second-order lanes from the inputs to the outputs.
+pub(crate) fn double_forward(lanes: usize, sweep: Sweep) -> u64 {
+    sweep.cost(lanes)
+}
+
+/// The sweeps that reverse-over-forward makes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReverseOverForward {
-    pub(crate) tangent: u64,
-    pub(crate) adjoint: u64,
-    /// A tangent of an adjoint.
-    pub(crate) product: u64,
+    pub(crate) tangents: Sweep,
+    pub(crate) adjoints: Sweep,
+    /// Tangents of adjoints.
+    pub(crate) products: Sweep,
 }
 
 impl ReverseOverForward {
     /// Tangents carried once for every coloring in a round, then for each group its adjoint and a tangent of it for
     /// each lane.
-    pub(crate) fn of(&self, tangents: usize, groups: impl IntoIterator<Item = usize>) -> u64 {
-        let group = |lanes| self.adjoint + lanes as u64 * self.product;
-        tangents as u64 * self.tangent + groups.into_iter().map(group).sum::<u64>()
+    pub(crate) fn of(&self, tangents: usize, groups: impl ExactSizeIterator<Item = usize>) -> u64 {
+        let adjoints = self.adjoints.cost(groups.len());
+        self.tangents.cost(tangents) + adjoints + groups.map(|lanes| self.of_group(lanes)).sum::<u64>()
+    }
+
+    /// The tangents of one group's adjoint.
+    pub(crate) fn of_group(&self, lanes: usize) -> u64 {
+        self.products.cost(lanes)
     }
 
     /// The least that it can be for a number of groups, known before any of them is colored.
@@ -96,19 +218,26 @@ impl ReverseOverForward {
     }
 }
 
-/// Lanes of one direction, and the operations for each.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Side {
-    pub(crate) lanes: usize,
-    pub(crate) of_lane: u64,
+/// The sums of nodal: a product of every adjoint lane and every tangent lane in each curved unit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    /// Units whose layer is summed by a matrix product, at one point and for enough adjoint lanes.
+    pub(crate) together: u64,
+    /// The other units.
+    pub(crate) scattered: u64,
+    /// Sums that are put in their places.
+    pub(crate) places: u64,
 }
 
-/// Adjoint lanes and tangent lanes; a product of every pair of them for each curved unit, by matrix products for
-/// `together` of them, in short rows for the `scattered` ones; and the sums that are put in their places.
-pub(crate) fn nodal(adjoint: Side, tangent: Side, together: u64, scattered: u64, places: u64) -> u64 {
-    let sweeps = [adjoint, tangent].map(|side| side.lanes as u64 * side.of_lane);
-    let pairs = (adjoint.lanes * tangent.lanes) as u64;
-    sweeps[0] + sweeps[1] + pairs * (2 * together + WRITE * scattered) + 2 * WRITE * places
+/// Adjoint lanes and tangent lanes, each with its sweep, and what becomes of them.
+pub(crate) fn nodal(adjoints: (usize, Sweep), tangents: (usize, Sweep), sums: Sums) -> u64 {
+    let sweeps = [adjoints, tangents].map(|(lanes, sweep)| sweep.cost(lanes));
+    let units = sums.together + sums.scattered;
+    let pair = if adjoints.0 >= PRODUCT_ROWS { 2 } else { SUMMED };
+    // At one point and at many.
+    let pairs = (pair * sums.together + SUMMED * sums.scattered) + SUMMED * units;
+    let weights = 2 * FUNCTION * units * adjoints.0 as u64;
+    sweeps[0] + sweeps[1] + (adjoints.0 * tangents.0) as u64 * pairs + weights + 2 * WRITE * sums.places
 }
 
 /// `1 group`, `2 groups`.

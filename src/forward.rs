@@ -5,7 +5,7 @@
 
 use crate::cost;
 use crate::layer::{Elementwise, Kind, Lanes, Seeds, product};
-use crate::network::{Layer, LayerId, Network};
+use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::Scalar;
 use crate::schedule::Schedule;
@@ -77,14 +77,16 @@ impl Forward {
         Forward { schedule, orders, tapped: order.iter().map(|&id| tap(id)).collect() }
     }
 
-    /// Operations for each lane, with those that its numbers are worth where they are written.
-    pub(crate) fn operations<T: Scalar>(&self, net: &Network<T>) -> u64 {
-        let of = |(id, layer): (LayerId, &Layer<T>)| {
+    /// What it does, for the cost model.
+    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>) -> cost::Sweep {
+        let mut work = cost::Sweep::default();
+        for (id, layer) in net.layers().filter(|(id, _)| self.orders[id.index()] > 0) {
             let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
-            let made = if seeded && layer.kind().takes_seeds() { 0 } else { net.operations_of(id) };
-            self.orders[id.index()] as u64 * (made + cost::WRITE * layer.units() as u64)
-        };
-        net.layers().map(of).sum()
+            let of_layer = net.work_of(id);
+            let made = if seeded && layer.kind().takes_seeds() { of_layer.seeded() } else { of_layer };
+            work.add(layer.units(), self.orders[id.index()], [made]);
+        }
+        work
     }
 
     /// Numbers that the buffers hold for each lane.

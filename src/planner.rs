@@ -1,7 +1,6 @@
 //! The planner: which strategy, and why.
 //!
-//! Strategies are compared by their operations (see [`cost`](crate::cost)); the
-//! decision list stands in [`Planner::hessian_diagonal`].
+//! Strategies are compared by their cost (see [`cost`](crate::cost)); the decision list stands in [`Planner::hessian_diagonal`].
 
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
 use crate::compress::Readout;
@@ -73,7 +72,7 @@ pub(crate) struct Planner<'a, T> {
 }
 
 impl<T: Scalar> Planner<'_, T> {
-    /// The Jacobian: the direction with fewer colors; forward if they are equal, since it keeps nothing.
+    /// The Jacobian: a lane for every color of the columns, or of the rows.
     pub(crate) fn jacobian(&self, forced: Option<Strategy>) -> Result<Made> {
         let pattern = self.sparsity.jacobian()?;
         let color = |side| partial_distance2_coloring(&pattern, side, self.order);
@@ -107,20 +106,24 @@ impl<T: Scalar> Planner<'_, T> {
             Some(_) => forward(&color(Side::Columns), "forced".into()),
             None => {
                 let (columns, rows) = (color(Side::Columns), color(Side::Rows));
-                let (c, r) = (columns.count(), rows.count());
-                if c <= r {
-                    forward(
-                        &columns,
-                        format!("{}, no more than {}", counted(c, "column color"), counted(r, "row color")),
-                    )
+                let costs = [
+                    cost::forward(columns.count(), Program::forward_sweep(self.net, 1).work(self.net)),
+                    cost::reverse(rows.count(), Program::reverse_sweep(self.net).work(self.net)),
+                ];
+                let words = |count, what, cost| format!("{} worth {}", counted(count, what), self.evaluations(cost));
+                let words =
+                    [words(columns.count(), "column color", costs[0]), words(rows.count(), "row color", costs[1])];
+                // If they are equal, forward, since it keeps nothing.
+                if costs[0] <= costs[1] {
+                    forward(&columns, words.join("; "))
                 } else {
-                    reverse(&rows, format!("{}, fewer than {}", counted(r, "row color"), counted(c, "column color")))
+                    reverse(&rows, format!("{}; {}", words[1], words[0]))
                 }
             }
         })
     }
 
-    /// The Hessian diagonal, by operations.
+    /// The Hessian diagonal: the strategy of least cost.
     pub(crate) fn hessian_diagonal(&self, forced: Option<Strategy>) -> Result<Made> {
         let diagonal = self.sparsity.hessian_diagonal()?;
         let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
@@ -147,7 +150,7 @@ impl<T: Scalar> Planner<'_, T> {
         // 2. Second-order lanes need nothing but a coloring, and keep nothing.
         let double_forward = self.double_forward(&wanted, String::new())?;
         let forward_cost = match &double_forward.program {
-            Program::Forward { sweep, .. } => cost::double_forward(double_forward.colors, sweep.operations(self.net)),
+            Program::Forward { sweep, .. } => cost::double_forward(double_forward.colors, sweep.work(self.net)),
             _ => 0,
         };
         let forward_words =
@@ -194,11 +197,13 @@ impl<T: Scalar> Planner<'_, T> {
         Ok(Made { reason: format!("{forward_words}; {nodal_words}; {rof_words}"), ..double_forward })
     }
 
-    /// Operations in units of one plain evaluation.
-    fn evaluations(&self, operations: u64) -> String {
-        let units: u64 = self.net.layers().map(|(_, layer)| layer.units() as u64).sum();
-        let one = self.net.operations() + cost::WRITE * units;
-        format!("{:.1} evaluations", operations as f64 / one as f64)
+    /// A cost in units of one plain evaluation.
+    fn evaluations(&self, cost: u64) -> String {
+        let mut one = cost::Sweep::default();
+        for (id, layer) in self.net.layers() {
+            one.add(layer.units(), 1, [self.net.work_of(id)]);
+        }
+        format!("{:.1} evaluations", cost as f64 / one.cost(1) as f64)
     }
 
     fn nodal_words(&self, units: &Units) -> String {
@@ -226,7 +231,7 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     fn sweeps_cost(&self) -> cost::ReverseOverForward {
-        Sweeps::new(self.net, self.with_jacobian).cost(self.net)
+        Sweeps::new(self.net, self.with_jacobian).work(self.net)
     }
 
     fn groups(&self, wanted: &Wanted, order: Order, limit: u64) -> Option<Groups> {
