@@ -20,7 +20,7 @@ use common::shapes::{
     attention, block_diagonal, burgers_step, classifier, gated, mixture, pair_energy, pruned, regional_energies,
     residual,
 };
-use common::timing::{Options, TINY, in_words, measure};
+use common::timing::{Options, TINY, Times, in_words, measure};
 use common::{Job, Random, banded, conv1d, conv2d, dense, lattice_energy, random_sparse, sum_of_nodes};
 use std::env;
 use std::time::{Duration, Instant};
@@ -289,11 +289,20 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
     let quick = |seconds: f64| seconds <= LONGEST.as_secs_f64() || seconds <= FAR * least;
     candidates.retain(|c| c.0 == chosen || quick(c.1));
     let mut jobs: Vec<Job> = candidates.iter().map(|c| Job::new((case.network)(), c.2.clone(), batch)).collect();
-    let times = measure(&mut jobs.iter_mut().collect::<Vec<_>>(), effort(options));
-    let runs = || candidates.iter().zip(&times).map(|(c, t)| (c.0, t.median));
-    let run = runs().find(|r| r.0 == chosen).expect("the choice is measured").1;
-    let (best, least) = runs().min_by(|a, b| a.1.total_cmp(&b.1)).expect("the choice is measured");
-    let ratio = run / least;
+    let mut jobs: Vec<&mut Job> = jobs.iter_mut().collect();
+    let compared = |times: &[Times]| {
+        let runs = || candidates.iter().zip(times).map(|(c, t)| (c.0, t.median));
+        let run = runs().find(|r| r.0 == chosen).expect("the choice is measured").1;
+        let (best, least) = runs().min_by(|a, b| a.1.total_cmp(&b.1)).expect("the choice is measured");
+        (run, best, least, run / least)
+    };
+    let (samples, budget) = effort(options);
+    let mut times = measure(&mut jobs, (samples, budget));
+    // What looks bad is measured again, and longer, since another program may have come between: that counts.
+    if compared(&times).3 > GOOD && !options.test {
+        times = measure(&mut jobs, (3 * samples, 3 * budget));
+    }
+    let (run, best, least, ratio) = compared(&times);
     println!(
         "{:44} {batch:>6} {:4} {chosen:21} {:>9} {:>9} {best:21} {:>9} {ratio:>6.2}",
         case.name,
@@ -306,7 +315,6 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
         for ((strategy, _, made), time) in candidates.iter().zip(&times) {
             let spread = 100.0 * time.spread;
             println!("    {strategy:21} {:>9} ±{spread:.0}%  {}", in_words(time.median), made.passes());
-            println!("DBG|{}|{}|{batch}|{strategy}|{}|{}", case.name, wanted.name(), time.median, made.reason());
         }
         println!("    {}", plan.reason());
     }

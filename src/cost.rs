@@ -69,11 +69,17 @@ impl fmt::Display for Passes {
     }
 }
 
-/// Samples in a block, when there are many.
-const MANY: usize = 32;
+/// Lanes in a block at one point, and numbers in a block of lanes and samples at many points, about.
+const LANES: u64 = 64;
+const NUMBERS: u64 = 256;
 
-/// A number of a block is written and read again, at the speed of the caches and not of the arithmetic.
-const WRITE: u64 = 12;
+/// A number of a block is written and read again, at the speed of the cache that holds the block; or of the one beyond.
+const NEAR: u64 = 12;
+const FAR: u64 = 24;
+
+/// What a core's own cache holds, and a number of f64.
+const CACHE: u64 = 1 << 20;
+const BYTES: u64 = 8;
 
 /// It goes through a function or a product, which reads slopes beside it.
 const FUNCTION: u64 = 30;
@@ -126,72 +132,78 @@ impl Work {
         Work { loops: FUNCTION * units, ..Default::default() }
     }
 
+    /// Both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Work { products: self.products + other.products, loops: self.loops + other.loops, once: self.once + other.once }
+    }
+
     /// The same layer when its lanes come straight from the seeds: entries are found, but nothing is multiplied.
     pub(crate) fn seeded(self) -> Self {
         Work { once: self.once, ..Default::default() }
     }
 }
 
-/// What a sweep does in all of its layers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sweep {
-    /// Operations of matrix products for each lane of one order, where lanes have one order and where they have two.
-    products: [u64; 2],
-    loops: u64,
-    once: u64,
+/// What a sweep does, layer by layer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sweep(Vec<Layer>);
+
+/// A block with a row of lanes for each unit, of one order or of two.
+#[derive(Clone, Debug)]
+struct Layer {
+    units: u64,
+    orders: u64,
+    work: Work,
 }
 
 impl Sweep {
-    /// One more layer, whose block has `units` rows of lanes of so many orders.
-    pub(crate) fn add(&mut self, units: usize, orders: usize, work: impl IntoIterator<Item = Work>) {
-        self.once += LAYER;
-        self.loops += orders as u64 * WRITE * units as u64;
-        for Work { products, loops, once } in work {
-            self.products[orders - 1] += products;
-            self.loops += orders as u64 * loops;
-            self.once += once;
-        }
+    /// One more layer, and what is done for its block.
+    pub(crate) fn add(&mut self, units: usize, orders: usize, work: Work) {
+        self.0.push(Layer { units: units as u64, orders: orders as u64, work });
     }
 
     /// At one point and at many.
     pub(crate) fn cost(&self, lanes: usize) -> u64 {
-        self.per_point(lanes, 1) + self.per_point(lanes, MANY)
+        self.0.iter().map(|layer| layer.cost(lanes as u64)).sum()
     }
+}
 
-    fn per_point(&self, lanes: usize, samples: usize) -> u64 {
-        if lanes == 0 {
-            return 0;
-        }
-        let width = lanes * samples;
-        let products = self.products[0] * padded(width) + self.products[1] * padded(2 * width);
-        let all = products + self.loops * width as u64 + self.once;
-        all / samples as u64
+impl Layer {
+    fn cost(&self, lanes: u64) -> u64 {
+        let Layer { units, orders, work } = self;
+        let numbers = orders * lanes;
+        // Lanes of one point are filled up to whole vectors, and cut into blocks; of many points, samples fill both.
+        let products = work.products * (padded(numbers) + numbers);
+        let once = work.once + LAYER;
+        let once = once * lanes.div_ceil(LANES) + once * lanes / NUMBERS;
+        let write = |block: u64| if units * orders * block * BYTES > CACHE { FAR } else { NEAR };
+        let written = units * (write(lanes.min(LANES)) + write(NUMBERS));
+        products + once + numbers * (2 * work.loops + written)
     }
 }
 
 /// Matrix products go by vectors of eight numbers; a matrix times one vector, for which the matrix is read no less, is worth
 /// half of that.
-fn padded(width: usize) -> u64 {
-    if width == 1 { 4 } else { width.next_multiple_of(8) as u64 }
+fn padded(width: u64) -> u64 {
+    if width == 1 { 4 } else { width.next_multiple_of(8) }
 }
 
 /// Tangent lanes of first order from the inputs to the outputs.
-pub(crate) fn forward(lanes: usize, sweep: Sweep) -> u64 {
+pub(crate) fn forward(lanes: usize, sweep: &Sweep) -> u64 {
     sweep.cost(lanes)
 }
 
 /// Adjoint lanes from the outputs to the inputs.
-pub(crate) fn reverse(lanes: usize, sweep: Sweep) -> u64 {
+pub(crate) fn reverse(lanes: usize, sweep: &Sweep) -> u64 {
     sweep.cost(lanes)
 }
 
 /// Second-order lanes from the inputs to the outputs.
-pub(crate) fn double_forward(lanes: usize, sweep: Sweep) -> u64 {
+pub(crate) fn double_forward(lanes: usize, sweep: &Sweep) -> u64 {
     sweep.cost(lanes)
 }
 
 /// The sweeps that reverse-over-forward makes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ReverseOverForward {
     pub(crate) tangents: Sweep,
     pub(crate) adjoints: Sweep,
@@ -230,14 +242,14 @@ pub(crate) struct Sums {
 }
 
 /// Adjoint lanes and tangent lanes, each with its sweep, and what becomes of them.
-pub(crate) fn nodal(adjoints: (usize, Sweep), tangents: (usize, Sweep), sums: Sums) -> u64 {
+pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: Sums) -> u64 {
     let sweeps = [adjoints, tangents].map(|(lanes, sweep)| sweep.cost(lanes));
     let units = sums.together + sums.scattered;
     let pair = if adjoints.0 >= PRODUCT_ROWS { 2 } else { SUMMED };
     // At one point and at many.
     let pairs = (pair * sums.together + SUMMED * sums.scattered) + SUMMED * units;
     let weights = 2 * FUNCTION * units * adjoints.0 as u64;
-    sweeps[0] + sweeps[1] + (adjoints.0 * tangents.0) as u64 * pairs + weights + 2 * WRITE * sums.places
+    sweeps[0] + sweeps[1] + (adjoints.0 * tangents.0) as u64 * pairs + weights + 2 * NEAR * sums.places
 }
 
 /// `1 group`, `2 groups`.

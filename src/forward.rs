@@ -84,7 +84,7 @@ impl Forward {
             let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
             let of_layer = net.work_of(id);
             let made = if seeded && layer.kind().takes_seeds() { of_layer.seeded() } else { of_layer };
-            work.add(layer.units(), self.orders[id.index()], [made]);
+            work.add(layer.units(), self.orders[id.index()], made);
         }
         work
     }

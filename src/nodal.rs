@@ -49,7 +49,7 @@ pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacob
     // Units that do not see everything are of several classes.
     let (together, scattered) = if inputs == net.inputs() { (units, 0) } else { (0, units) };
     let sums = cost::Sums { together, scattered, places: 0 };
-    cost::nodal((outputs, adjoints.work(net)), (inputs, tangents.work(net)), sums)
+    cost::nodal((outputs, &adjoints.work(net)), (inputs, &tangents.work(net)), sums)
 }
 
 fn sweeps<T: Scalar>(net: &Network<T>, curved: &[LayerId], with_jacobian: bool) -> (Reverse, Forward) {
@@ -183,8 +183,8 @@ impl Units {
             }
             sums.places += self.places[classes.list];
         }
-        let adjoints = (self.of_output.count(), adjoints.work(net));
-        cost::nodal(adjoints, (self.tangent_lanes(), tangents.work(net)), sums)
+        let (adjoints, tangents) = (adjoints.work(net), tangents.work(net));
+        cost::nodal((self.of_output.count(), &adjoints), (self.tangent_lanes(), &tangents), sums)
     }
 
     fn sweeps<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> (Reverse, Forward) {

@@ -107,8 +107,8 @@ impl<T: Scalar> Planner<'_, T> {
             None => {
                 let (columns, rows) = (color(Side::Columns), color(Side::Rows));
                 let costs = [
-                    cost::forward(columns.count(), Program::forward_sweep(self.net, 1).work(self.net)),
-                    cost::reverse(rows.count(), Program::reverse_sweep(self.net).work(self.net)),
+                    cost::forward(columns.count(), &Program::forward_sweep(self.net, 1).work(self.net)),
+                    cost::reverse(rows.count(), &Program::reverse_sweep(self.net).work(self.net)),
                 ];
                 let words = |count, what, cost| format!("{} worth {}", counted(count, what), self.evaluations(cost));
                 let words =
@@ -150,25 +150,13 @@ impl<T: Scalar> Planner<'_, T> {
         // 2. Second-order lanes need nothing but a coloring, and keep nothing.
         let double_forward = self.double_forward(&wanted, String::new())?;
         let forward_cost = match &double_forward.program {
-            Program::Forward { sweep, .. } => cost::double_forward(double_forward.colors, sweep.work(self.net)),
+            Program::Forward { sweep, .. } => cost::double_forward(double_forward.colors, &sweep.work(self.net)),
             _ => 0,
         };
         let forward_words =
             format!("{} worth {}", counted(double_forward.colors, "second-order lane"), self.evaluations(forward_cost));
-        // 3. The sum over the units: as many tangent lanes of first order, and adjoints; not if two units tell that it
-        // cannot be cheaper, or if its analysis takes too much memory. Candidates are colored in the natural order, which is quick and seldom far off; who is chosen,
-        // as the options say.
-        let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
-        let (mut nodal_cost, mut nodal_words) = (u64::MAX, format!("nodal at least {}", self.evaluations(least)));
-        if least < forward_cost {
-            match self.units(&wanted, Order::Natural) {
-                Ok(units) => {
-                    nodal_cost = units.cost(self.net, self.with_jacobian);
-                    nodal_words = self.nodal_words(&units);
-                }
-                Err(_) => nodal_words = "nodal needs too much memory".into(),
-            }
-        }
+        // 3. The sum over the units: as many tangent lanes of first order, and adjoints.
+        let (nodal_cost, nodal_words) = self.weighed_nodal(&wanted, forward_cost);
         // 4. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
         // are counted, until they are as many.
         let (best, rof) = (forward_cost.min(nodal_cost), self.sweeps_cost());
@@ -176,14 +164,14 @@ impl<T: Scalar> Planner<'_, T> {
         let mut rof_words = format!("reverse-over-forward at least {}", self.evaluations(least));
         if least < best {
             let groups = self.groups(&wanted, Order::Natural, best);
-            if groups.is_some_and(|groups| groups.cost(rof) < best) {
+            if groups.is_some_and(|groups| groups.cost(&rof) < best) {
                 let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
                 let (few, many) = groups.colors();
                 let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
                 let reason = format!(
                     "{} with {lanes} lanes worth {}; {forward_words}; {nodal_words}",
                     counted(groups.count(), "output group"),
-                    self.evaluations(groups.cost(rof)),
+                    self.evaluations(groups.cost(&rof)),
                 );
                 return Ok(self.reverse_over_forward(&wanted, &groups, reason));
             }
@@ -197,11 +185,31 @@ impl<T: Scalar> Planner<'_, T> {
         Ok(Made { reason: format!("{forward_words}; {nodal_words}; {rof_words}"), ..double_forward })
     }
 
+    /// The cost of nodal and the words for it; not worked out if two units tell that it is not below the limit, or if that
+    /// takes too much memory. Coloring in the natural order is quick and seldom far off; whoever is close by it is
+    /// colored again as the options say.
+    fn weighed_nodal(&self, wanted: &Wanted, limit: u64) -> (u64, String) {
+        let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
+        if least >= limit {
+            return (u64::MAX, format!("nodal at least {}", self.evaluations(least)));
+        }
+        let weighed = |order| {
+            let units = self.units(wanted, order)?;
+            Ok((units.cost(self.net, self.with_jacobian), self.nodal_words(&units)))
+        };
+        let quick: Result<(u64, String)> = weighed(Order::Natural);
+        let made = match quick {
+            Ok((cost, _)) if cost >= limit && cost - limit < limit / 4 => weighed(self.order),
+            quick => quick,
+        };
+        made.unwrap_or_else(|_| (u64::MAX, "nodal needs too much memory".into()))
+    }
+
     /// A cost in units of one plain evaluation.
     fn evaluations(&self, cost: u64) -> String {
         let mut one = cost::Sweep::default();
         for (id, layer) in self.net.layers() {
-            one.add(layer.units(), 1, [self.net.work_of(id)]);
+            one.add(layer.units(), 1, self.net.work_of(id));
         }
         format!("{:.1} evaluations", cost as f64 / one.cost(1) as f64)
     }
@@ -237,7 +245,7 @@ impl<T: Scalar> Planner<'_, T> {
     fn groups(&self, wanted: &Wanted, order: Order, limit: u64) -> Option<Groups> {
         // The sum over a group must leave every row readable.
         let of_output = partial_distance2_coloring(wanted.rows(), Side::Rows, order);
-        Groups::within(self.net, self.sparsity, of_output, order, self.sweeps_cost(), limit)
+        Groups::within(self.net, self.sparsity, of_output, order, &self.sweeps_cost(), limit)
     }
 
     fn reverse_over_forward(&self, wanted: &Wanted, groups: &Groups, reason: String) -> Made {

@@ -237,7 +237,7 @@ impl Sweeps {
         let mut products = self.products.work(net);
         // A curved layer adds to a tangent of an adjoint what its slope changes by.
         for (_, layer) in net.layers().filter(|(_, layer)| layer.kind().is_curved()) {
-            products.add(layer.units(), 1, [cost::Work::function(layer.units() as u64)]);
+            products.add(layer.units(), 1, cost::Work::function(layer.units() as u64));
         }
         cost::ReverseOverForward { tangents: self.tangents.work(net), adjoints: self.adjoints.work(net), products }
     }
@@ -266,7 +266,7 @@ impl Groups {
         sparsity: &Sparsity,
         of_output: Coloring,
         order: Order,
-        cost: cost::ReverseOverForward,
+        cost: &cost::ReverseOverForward,
         limit: u64,
     ) -> Option<Self> {
         let mut known: HashMap<Vec<Meeting>, usize> = HashMap::new();
@@ -302,7 +302,7 @@ impl Groups {
     }
 
     /// In operations.
-    pub(crate) fn cost(&self, cost: cost::ReverseOverForward) -> u64 {
+    pub(crate) fn cost(&self, cost: &cost::ReverseOverForward) -> u64 {
         let lanes = |&c: &usize| self.colorings[c].1;
         let tangents = self.coloring_of.chunks(ROUND).map(|round| distinct(round).iter().map(lanes).sum::<usize>());
         cost.of(tangents.sum(), self.coloring_of.iter().map(lanes))

@@ -53,7 +53,8 @@ impl Reverse {
     pub(crate) fn work<T: Scalar>(&self, net: &Network<T>) -> cost::Sweep {
         let mut work = cost::Sweep::default();
         for (id, layer) in net.layers().filter(|&(id, _)| self.schedule.slot(id).is_some()) {
-            work.add(layer.units(), 1, net.readers(id).map(|(reader, _)| net.work_of(reader)));
+            let pulled = net.readers(id).map(|(reader, _)| net.work_of(reader));
+            work.add(layer.units(), 1, pulled.fold(cost::Work::default(), cost::Work::and));
         }
         work
     }
