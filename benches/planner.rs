@@ -205,14 +205,10 @@ fn named(options: &Options) -> Vec<Case> {
         case("lattice energy 2048", Box::new(move || lattice_energy(s(2048))), &[(D, 1), (JD, 1), (J, 1), (L, 1)]),
         case("lattice energy 128", Box::new(move || lattice_energy(s(128))), &[(D, 1), (D, 64)]),
         case("pair energy 3000", Box::new(move || pair_energy(s(3000), 1)), &[(D, 1), (D, 32), (L, 1)]),
-        case(
-            "pair energies 1000, 20 regions",
-            Box::new(move || pair_energy(s(1000), 4.min(s(20)))),
-            &[(D, 1), (JD, 1)],
-        ),
+        case("pair energies 1000, 20 regions", Box::new(move || pair_energy(s(1000), s(20))), &[(D, 1), (JD, 1)]),
         case(
             "local energies 512 of 6, 16 regions",
-            Box::new(move || regional_energies(s(512), 6, 4.max(s(16)))),
+            Box::new(move || regional_energies(s(512), 6, s(16))),
             &[(D, 1), (D, 16), (J, 1)],
         ),
         case(
@@ -226,9 +222,13 @@ fn named(options: &Options) -> Vec<Case> {
             Box::new(move || residual(s(64), s(128), 3, 1)),
             &[(D, 1), (D, 64), (L, 64)],
         ),
-        case("residual 20-50, 4 blocks, 20", Box::new(move || residual(s(20), s(50), 4, s(20))), &[(D, 1), (JD, 256)]),
+        case(
+            "residual 20-50, 4 blocks, 20",
+            Box::new(move || residual(s(20), s(50), 4, s(20))),
+            &[(D, 1), (JD, 256), (J, 1)],
+        ),
         case("gated 32-128×2-1", Box::new(move || gated(s(32), s(128), 2, 1)), &[(D, 1), (D, 128)]),
-        case("gated 16-64×2-16", Box::new(move || gated(s(16), s(64), 2, s(16))), &[(D, 1), (D, 512)]),
+        case("gated 16-64×2-16", Box::new(move || gated(s(16), s(64), 2, s(16))), &[(D, 1), (D, 512), (J, 512)]),
         case("Burgers step 5000", Box::new(move || burgers_step(s(5000))), &[(D, 1), (JD, 1), (J, 1)]),
         case("mixture 40-100-5", Box::new(move || mixture(s(40), s(100), s(5))), &[(D, 1), (D, 64)]),
         case("attention 8 × 8", Box::new(move || attention(s(8), s(8), false)), &[(D, 1), (D, 16), (J, 1)]),
@@ -250,7 +250,7 @@ fn drawn(options: &Options) -> Vec<Case> {
         let depth = 1 + random.below(4);
         let widths: Vec<usize> = [n].into_iter().chain(vec![hidden; depth]).chain([m]).collect();
         let batch = options.size([1, 1, 4, 32, 256, 4096][random.below(6)]);
-        let wanted = [D, D, JD, L][random.below(4)];
+        let wanted = [D, D, JD, L, J][random.below(5)];
         let words = widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
         let (name, network): (_, Box<dyn Fn() -> Network>) = if number % 3 == 0 {
             (format!("drawn {words}, {per_unit} each"), Box::new(move || pruned(&widths, per_unit, Tanh)))
