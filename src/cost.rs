@@ -85,11 +85,11 @@ const BYTES: u64 = 8;
 const FUNCTION: u64 = 30;
 
 /// An operation of a convolution, which is not a matrix product but a sum of shifted rows.
-const SHIFTED: u64 = 2;
+const SHIFTED: u64 = 3;
 
 /// A row of lanes is added to another one, for each number; and what it takes to find the two rows.
-const ADDED: u64 = 4;
-const FOUND: u64 = 200;
+const ADDED: u64 = 5;
+const FOUND: u64 = 160;
 
 /// Two rows of lanes are multiplied and added to a third, as nodal sums are where they are no matrix product.
 const SUMMED: u64 = 20;
@@ -181,10 +181,15 @@ impl Layer {
     }
 }
 
-/// Matrix products go by vectors of eight numbers; a matrix times one vector, for which the matrix is read no less, is worth
-/// half of that.
+/// What a matrix product with so few columns is worth, in columns of a wide one: it goes by vectors of eight numbers, and
+/// the matrix must be read, which takes most of the time for one vector of them, or for one number.
 fn padded(width: u64) -> u64 {
-    if width == 1 { 4 } else { width.next_multiple_of(8) }
+    match width {
+        0 => 0,
+        1 => 5,
+        2..=8 => 10,
+        _ => width.next_multiple_of(8),
+    }
 }
 
 /// Tangent lanes of first order from the inputs to the outputs.
@@ -233,6 +238,8 @@ impl ReverseOverForward {
 /// The sums of nodal: a product of every adjoint lane and every tangent lane in each curved unit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
+    /// Layers that are summed.
+    pub(crate) layers: u64,
     /// Units whose layer is summed by a matrix product, at one point and for enough adjoint lanes.
     pub(crate) together: u64,
     /// The other units.
@@ -244,12 +251,15 @@ pub(crate) struct Sums {
 /// Adjoint lanes and tangent lanes, each with its sweep, and what becomes of them.
 pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: Sums) -> u64 {
     let sweeps = [adjoints, tangents].map(|(lanes, sweep)| sweep.cost(lanes));
-    let units = sums.together + sums.scattered;
-    let pair = if adjoints.0 >= PRODUCT_ROWS { 2 } else { SUMMED };
-    // At one point and at many.
-    let pairs = (pair * sums.together + SUMMED * sums.scattered) + SUMMED * units;
-    let weights = 2 * FUNCTION * units * adjoints.0 as u64;
-    sweeps[0] + sweeps[1] + (adjoints.0 * tangents.0) as u64 * pairs + weights + 2 * NEAR * sums.places
+    let (rows, lanes) = (adjoints.0 as u64, tangents.0 as u64);
+    let (together, units) = (sums.together, sums.together + sums.scattered);
+    let in_product = if adjoints.0 >= PRODUCT_ROWS { together } else { 0 };
+    // For each unit and adjoint lane a row of tangent lanes, in every block.
+    let at_one = 2 * in_product * lanes + (units - in_product) * (SUMMED * lanes + FOUND * lanes.div_ceil(LANES));
+    let at_many = units * (SUMMED * lanes + FOUND * lanes / NUMBERS);
+    let weights = 2 * NEAR * units;
+    let places = sums.layers * LAYER + 2 * NEAR * sums.places;
+    sweeps[0] + sweeps[1] + rows * (at_one + at_many + weights) + places
 }
 
 /// `1 group`, `2 groups`.

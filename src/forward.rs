@@ -85,6 +85,10 @@ impl Forward {
             let of_layer = net.work_of(id);
             let made = if seeded && layer.kind().takes_seeds() { of_layer.seeded() } else { of_layer };
             work.add(layer.units(), self.orders[id.index()], made);
+            // Rows that are made on the way and not written.
+            for &o in net.operands(id).iter().filter(|&&o| self.schedule.slot(o).is_none()) {
+                work.add(0, 1, net.work_of(o).seeded());
+            }
         }
         work
     }

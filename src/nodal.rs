@@ -48,7 +48,7 @@ pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacob
     let units = curved.iter().map(|&id| net.layer(id).units() as u64).sum();
     // Units that do not see everything are of several classes.
     let (together, scattered) = if inputs == net.inputs() { (units, 0) } else { (0, units) };
-    let sums = cost::Sums { together, scattered, places: 0 };
+    let sums = cost::Sums { layers: curved.len() as u64, together, scattered, places: 0 };
     cost::nodal((outputs, &adjoints.work(net)), (inputs, &tangents.work(net)), sums)
 }
 
@@ -181,6 +181,7 @@ impl Units {
             } else {
                 sums.scattered += units
             }
+            sums.layers += 1;
             sums.places += self.places[classes.list];
         }
         let (adjoints, tangents) = (adjoints.work(net), tangents.work(net));
