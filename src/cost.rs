@@ -1,7 +1,7 @@
 //! The cost of a strategy: what its sweeps do in each layer, for the lanes they carry. One function for each strategy.
 //!
 //! The unit is one operation of a large matrix product. All constants are ratios of times to that, as `benches/planner.rs`
-//! measures them (on AVX-512, in f64, where such an operation takes 1/80 ns); halving or doubling any of them changes few
+//! measures them (on AVX-512, in f64, where such an operation takes 1/80 ns); changing any of them by a quarter changes few
 //! choices. The value pass is the same for all strategies and not counted.
 //!
 //! A plan does not know at how many points it will be used. One point is where passes count: each layer must be called,
@@ -220,8 +220,8 @@ impl ReverseOverForward {
     /// Tangents carried once for every coloring in a round, then for each group its adjoint and a tangent of it for
     /// each lane.
     pub(crate) fn of(&self, tangents: usize, groups: impl ExactSizeIterator<Item = usize>) -> u64 {
-        let adjoints = self.adjoints.cost(groups.len());
-        self.tangents.cost(tangents) + adjoints + groups.map(|lanes| self.of_group(lanes)).sum::<u64>()
+        let shared = self.tangents.cost(tangents) + self.adjoints.cost(groups.len());
+        groups.map(|lanes| self.of_group(lanes)).fold(shared, u64::saturating_add)
     }
 
     /// The tangents of one group's adjoint.
@@ -259,7 +259,8 @@ pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: 
     let at_many = units * (SUMMED * lanes + FOUND * lanes / NUMBERS);
     let weights = 2 * NEAR * units;
     let places = sums.layers * LAYER + 2 * NEAR * sums.places;
-    sweeps[0] + sweeps[1] + rows * (at_one + at_many + weights) + places
+    let summed = rows.saturating_mul(at_one + at_many + weights);
+    summed.saturating_add(sweeps[0] + sweeps[1] + places)
 }
 
 /// `1 group`, `2 groups`.
