@@ -15,21 +15,16 @@ mod common;
 
 use colorjet::Activation::{Elu, Sigmoid, Silu, Softplus, Tanh};
 use colorjet::{Network, Plan, PlanOptions, Quantity, Result, Strategy};
+use common::timing::{Options, TINY, Times, in_words, measure};
 use common::{Job, banded, conv1d, conv2d, dense, lattice_energy, sum_of_nodes};
 use std::time::{Duration, Instant};
-use std::{env, fs, hint};
+use std::{env, fs};
 
 /// A strategy that would take longer for one run is left out.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Operations in a second at which that is reckoned, a rate that every kind of layer reaches on two cores.
 const RATE: f64 = 4e9;
-
-/// A sample of less than this is made longer by running again.
-const SHORTEST: Duration = Duration::from_micros(200);
-
-/// Most inputs, units and points in a test.
-const TINY: usize = 8;
 
 fn main() -> Result<()> {
     let options = Options::from_args(env::args().skip(1));
@@ -41,38 +36,17 @@ fn main() -> Result<()> {
     strategies(&options)
 }
 
-struct Options {
-    test: bool,
-    quick: bool,
-    quantity: Quantity,
-    filters: Vec<String>,
+/// What is measured.
+fn quantity(options: &Options) -> Quantity {
+    if options.laplacian { Quantity::Laplacian } else { Quantity::HessianDiagonal }
 }
 
-impl Options {
-    /// Unknown flags, such as the `--bench` of cargo, mean nothing.
-    fn from_args(args: impl Iterator<Item = String>) -> Self {
-        let (flags, filters): (Vec<_>, _) = args.partition(|a| a.starts_with("--"));
-        let has = |flag| flags.iter().any(|f| f == flag);
-        let quantity = if has("--laplacian") { Quantity::Laplacian } else { Quantity::HessianDiagonal };
-        Options { test: has("--test"), quick: has("--quick"), quantity, filters }
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|f| name.contains(f.as_str()))
-    }
-
-    /// Sizes and batches as they are, or next to nothing in a test.
-    fn size(&self, full: usize) -> usize {
-        if self.test { full.min(TINY) } else { full }
-    }
-
-    /// Least number of samples, and time after which no more are taken.
-    fn effort(&self) -> (usize, Duration) {
-        match self {
-            Options { test: true, .. } => (1, Duration::ZERO),
-            Options { quick: true, .. } => (3, Duration::from_millis(300)),
-            _ => (5, Duration::from_secs(4)),
-        }
+/// Least number of samples, and time after which no more are taken.
+fn effort(options: &Options) -> (usize, Duration) {
+    match options {
+        Options { test: true, .. } => (1, Duration::ZERO),
+        Options { quick: true, .. } => (3, Duration::from_millis(300)),
+        _ => (5, Duration::from_secs(4)),
     }
 }
 
@@ -122,7 +96,7 @@ fn strategies(options: &Options) -> Result<()> {
     }
     println!(
         "{} by strategy; * is the planner's choice, ± half the distance between the quartiles\n",
-        options.quantity
+        quantity(options)
     );
     println!(
         "{:40} {:21} {:>6} {:>6} {:>7} {:>9} {:>9} {:>5} {:>7} {:>8}",
@@ -137,13 +111,13 @@ fn strategies(options: &Options) -> Result<()> {
 /// Measures the strategies of one network in turns, and prints a line for each.
 fn compare(case: &Case, options: &Options) -> Result<()> {
     let net = (case.network)();
-    let quantity = options.quantity;
+    let quantity = quantity(options);
     let chosen = Plan::new(&net, quantity)?.strategy();
     let strategies = Strategy::of(quantity).filter(|&s| s != Strategy::Dense);
     let mut candidates: Vec<Candidate> =
         strategies.map(|s| Candidate::new(quantity, s, case)).collect::<Result<_>>()?;
     let mut jobs: Vec<&mut Job> = candidates.iter_mut().filter_map(|c| c.job.as_mut()).collect();
-    let mut times = measure(&mut jobs, options.effort()).into_iter();
+    let mut times = measure(&mut jobs, effort(options)).into_iter();
     let mut first = None;
     for candidate in &candidates {
         let mark = if candidate.strategy == chosen { "*" } else { "" };
@@ -193,54 +167,10 @@ impl Candidate {
     }
 }
 
-/// Seconds of one run, and half the distance between the quartiles relative to them.
-struct Times {
-    median: f64,
-    spread: f64,
-}
-
-impl Times {
-    fn of(mut samples: Vec<f64>) -> Self {
-        samples.sort_unstable_by(f64::total_cmp);
-        let at = |quarters: usize| samples[(samples.len() - 1) * quarters / 4];
-        Times { median: at(2), spread: (at(3) - at(1)) / 2.0 / at(2) }
-    }
-}
-
-/// Runs all jobs in turns; `least` samples of each, then until the time is up.
-fn measure(jobs: &mut [&mut Job], (least, budget): (usize, Duration)) -> Vec<Times> {
-    let repeats: Vec<u32> = jobs
-        .iter_mut()
-        .map(|job| {
-            // The first run makes the memory.
-            sample(job, 1);
-            let once = sample(job, 1).max(1e-9);
-            (SHORTEST.as_secs_f64() / once).ceil().max(1.0) as u32
-        })
-        .collect();
-    let mut samples = vec![Vec::new(); jobs.len()];
-    let start = Instant::now();
-    while samples.iter().any(|s| s.len() < least) || start.elapsed() < budget {
-        for ((job, &repeats), samples) in jobs.iter_mut().zip(&repeats).zip(&mut samples) {
-            samples.push(sample(job, repeats));
-        }
-    }
-    samples.into_iter().map(Times::of).collect()
-}
-
-/// Seconds of one run, from the time of several.
-fn sample(job: &mut Job, repeats: u32) -> f64 {
-    let start = Instant::now();
-    for _ in 0..repeats {
-        hint::black_box(job.run());
-    }
-    start.elapsed().as_secs_f64() / f64::from(repeats)
-}
-
 /// Time and memory of the planner's choice as a convolution grows.
 fn scaling(options: &Options) -> Result<()> {
     let name = "scaling conv1d";
-    if !options.wants(name) || options.quantity != Quantity::HessianDiagonal {
+    if !options.wants(name) || quantity(options) != Quantity::HessianDiagonal {
         return Ok(());
     }
     println!("{name}, 1-8-8-1 of 5, tanh: Hessian diagonal as the number of inputs grows\n");
@@ -249,7 +179,7 @@ fn scaling(options: &Options) -> Result<()> {
         "inputs", "strategy", "lanes", "entries", "plan", "run", "per input", "plan peak", "run peak"
     );
     for n in [10_000, 100_000, 1_000_000] {
-        scaling_row(options.size(n), options.effort())?;
+        scaling_row(options.size(n), effort(options))?;
     }
     println!();
     Ok(())
@@ -289,16 +219,4 @@ fn peak_memory() -> String {
 /// Starts the peak anew, where the system can; where it cannot, it is the peak so far.
 fn reset_peak_memory() {
     let _ = fs::write("/proc/self/clear_refs", "5");
-}
-
-fn in_words(seconds: f64) -> String {
-    let (factor, unit) = match seconds {
-        s if s < 1e-6 => (1e9, "ns"),
-        s if s < 1e-3 => (1e6, "µs"),
-        s if s < 1.0 => (1e3, "ms"),
-        _ => (1.0, "s"),
-    };
-    let number = seconds * factor;
-    let decimals = if number < 10.0 { 2 } else { usize::from(number < 100.0) };
-    format!("{number:.decimals$} {unit}")
 }

@@ -1,7 +1,12 @@
-//! The cost of a strategy, counted in operations: lanes times what the sweeps do for each of them.
+//! The cost of a strategy: what its sweeps do in each layer, for the lanes they carry. One function for each strategy.
 //!
-//! One lane of first order costs about as much as one plain evaluation, but a sweep begins and ends where the
-//! quantity needs it: one-hot lanes come out of a first dense layer for nothing. One function for each strategy.
+//! The unit is one operation of a large matrix product. All constants are ratios of times to that, as `benches/planner.rs`
+//! measures them (on AVX-512, in f64, where such an operation takes 1/80 ns); changing any of them by a quarter changes few
+//! choices. The value pass is the same for all strategies and not counted.
+//!
+//! A plan does not know at how many points it will be used. One point is where passes count: each layer must be called,
+//! each weight be read, few lanes fill no vector. At many points all that is shared by a block of samples, and only numbers
+//! count. The cost is the sum of both, since a choice that is good in the sum is far off nowhere.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -64,39 +69,177 @@ impl fmt::Display for Passes {
     }
 }
 
-/// Operations that one number of a block is worth beside those that make it: it is written, read, and goes
-/// through elementwise functions, at the speed of the memory and not of the arithmetic.
-pub(crate) const WRITE: u64 = 12;
+/// Lanes in a block at one point, and numbers in a block of lanes and samples at many points, about.
+const LANES: u64 = 64;
+const NUMBERS: u64 = 256;
 
-/// The same where a tile of the block stays in the cache until it is read.
-pub(crate) const IN_CACHE: u64 = 4;
+/// A number of a block is written and read again, at the speed of the cache that holds the block; or of the one beyond.
+const NEAR: u64 = 12;
+const FAR: u64 = 24;
 
-/// Second-order lanes, from the inputs to the outputs: `lanes` times the operations of one of them, of first and of second
-/// order.
-pub(crate) fn double_forward(lanes: usize, of_lane: [u64; 2]) -> u64 {
-    lanes as u64 * (of_lane[0] + of_lane[1])
+/// Where tiles are carried, it is in the innermost caches, and goes through functions there.
+const IN_TILE: u64 = 16;
+
+/// What a core's own cache holds, and a number of f64.
+const CACHE: u64 = 1 << 20;
+const BYTES: u64 = 8;
+
+/// It goes through a function or a product, which reads slopes beside it.
+const FUNCTION: u64 = 30;
+
+/// An operation of a convolution, which is not a matrix product but a sum of shifted rows.
+const SHIFTED: u64 = 3;
+
+/// Two of these in a tile, whose lines stay in the cache.
+const TWO_SHIFTED_IN_TILE: u64 = 3;
+
+/// A row of lanes is added to another one, for each number; and what it takes to find the two rows.
+const ADDED: u64 = 5;
+const FOUND: u64 = 160;
+
+/// Two rows of lanes are multiplied and added to a third, as nodal sums are where they are no matrix product.
+const SUMMED: u64 = 20;
+
+/// A sweep comes to a layer.
+const LAYER: u64 = 8000;
+
+/// Fewest adjoint lanes for which nodal sums at one point are matrix products.
+pub(crate) const PRODUCT_ROWS: usize = 4;
+
+/// What the rules of a layer do for one operand, beside reading and writing blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Work {
+    /// Operations of matrix products for each lane.
+    products: u64,
+    /// Everything else for each lane.
+    loops: u64,
+    /// What is done once for all lanes.
+    once: u64,
 }
 
-/// Lanes of first order, and a lane for the sum of second order in each of the `sums` blocks that they are cut into.
-pub(crate) fn forward_laplacian(lanes: usize, sums: usize, of_lane: [u64; 2]) -> u64 {
-    lanes as u64 * of_lane[0] + sums as u64 * of_lane[1]
+impl Work {
+    /// Matrix products of so many operations for each lane.
+    pub(crate) fn products(operations: u64) -> Self {
+        Work { products: operations, ..Default::default() }
+    }
+
+    /// Shifted rows, of so many operations for each lane.
+    pub(crate) fn shifted(operations: u64) -> Self {
+        Work { loops: SHIFTED * operations, ..Default::default() }
+    }
+
+    /// So many rows found and added.
+    pub(crate) fn added(rows: u64) -> Self {
+        Work { loops: ADDED * rows, once: FOUND * rows, ..Default::default() }
+    }
+
+    /// A function of so many units.
+    pub(crate) fn function(units: u64) -> Self {
+        Work { loops: FUNCTION * units, ..Default::default() }
+    }
+
+    /// Both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Work { products: self.products + other.products, loops: self.loops + other.loops, once: self.once + other.once }
+    }
+
+    /// The same layer when its lanes come straight from the seeds: entries are found, but nothing is multiplied.
+    pub(crate) fn seeded(self) -> Self {
+        Work { once: self.once, ..Default::default() }
+    }
 }
 
-/// Operations for each lane of the sweeps that reverse-over-forward makes.
-#[derive(Clone, Copy, Debug)]
+/// What a sweep does, layer by layer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sweep(Vec<Layer>);
+
+/// A block with a row of lanes for each unit, of one order or of two, and perhaps a lane for the sum of the second order.
+#[derive(Clone, Debug)]
+struct Layer {
+    units: u64,
+    orders: u64,
+    sums: u64,
+    work: Work,
+}
+
+impl Sweep {
+    /// One more layer, and what is done for its block.
+    pub(crate) fn add(&mut self, units: usize, orders: usize, work: Work) {
+        self.add_with_sum(units, orders, false, work);
+    }
+
+    /// The same with a lane for a sum in every block of lanes.
+    pub(crate) fn add_with_sum(&mut self, units: usize, orders: usize, sum: bool, work: Work) {
+        self.0.push(Layer { units: units as u64, orders: orders as u64, sums: u64::from(sum), work });
+    }
+
+    /// At one point and at many.
+    pub(crate) fn cost(&self, lanes: usize) -> u64 {
+        self.0.iter().map(|layer| layer.cost(lanes as u64)).sum()
+    }
+}
+
+impl Layer {
+    fn cost(&self, lanes: u64) -> u64 {
+        let Layer { units, orders, sums, work } = self;
+        let numbers = orders * lanes + sums * lanes.div_ceil(LANES);
+        // Lanes of one point are filled up to whole vectors, and cut into blocks; of many points, samples fill both.
+        let products = work.products * (padded(numbers) + numbers);
+        let once = work.once + LAYER;
+        let once = once * lanes.div_ceil(LANES) + once * lanes / NUMBERS;
+        let write = |block: u64| if units * (orders * block + sums) * BYTES > CACHE { FAR } else { NEAR };
+        let written = units * (write(lanes.min(LANES)) + write(NUMBERS));
+        products + once + numbers * (2 * work.loops + written)
+    }
+}
+
+/// What a matrix product with so few columns is worth, in columns of a wide one: it goes by vectors of eight numbers, and
+/// the matrix must be read, which takes most of the time for one vector of them, or for one number.
+fn padded(width: u64) -> u64 {
+    match width {
+        0 => 0,
+        1 => 5,
+        2..=8 => 10,
+        _ => width.next_multiple_of(8),
+    }
+}
+
+/// Tangent lanes from the inputs to the outputs, of first order for the Jacobian, of second order for double-forward, with a
+/// lane for the sum of second order for forward-laplacian: what they carry is in the sweep.
+pub(crate) fn forward(lanes: usize, sweep: &Sweep) -> u64 {
+    sweep.cost(lanes)
+}
+
+/// Adjoint lanes from the outputs to the inputs.
+pub(crate) fn reverse(lanes: usize, sweep: &Sweep) -> u64 {
+    sweep.cost(lanes)
+}
+
+/// Lanes by offset in all tiles of a point: products of shifted lines, and numbers made. Many points are as many times one.
+pub(crate) fn tiles(products: u64, numbers: u64) -> u64 {
+    2 * (TWO_SHIFTED_IN_TILE * products + IN_TILE * numbers)
+}
+
+/// The sweeps that reverse-over-forward makes.
+#[derive(Clone, Debug)]
 pub(crate) struct ReverseOverForward {
-    pub(crate) tangent: u64,
-    pub(crate) adjoint: u64,
-    /// A tangent of an adjoint.
-    pub(crate) product: u64,
+    pub(crate) tangents: Sweep,
+    pub(crate) adjoints: Sweep,
+    /// Tangents of adjoints.
+    pub(crate) products: Sweep,
 }
 
 impl ReverseOverForward {
     /// Tangents carried once for every coloring in a round, then for each group its adjoint and a tangent of it for
     /// each lane.
-    pub(crate) fn of(&self, tangents: usize, groups: impl IntoIterator<Item = usize>) -> u64 {
-        let group = |lanes| self.adjoint + lanes as u64 * self.product;
-        tangents as u64 * self.tangent + groups.into_iter().map(group).sum::<u64>()
+    pub(crate) fn of(&self, tangents: usize, groups: impl ExactSizeIterator<Item = usize>) -> u64 {
+        let shared = self.tangents.cost(tangents) + self.adjoints.cost(groups.len());
+        groups.map(|lanes| self.of_group(lanes)).fold(shared, u64::saturating_add)
+    }
+
+    /// The tangents of one group's adjoint.
+    pub(crate) fn of_group(&self, lanes: usize) -> u64 {
+        self.products.cost(lanes)
     }
 
     /// The least that it can be for a number of groups, known before any of them is colored.
@@ -105,24 +248,37 @@ impl ReverseOverForward {
     }
 }
 
-/// Lanes of one direction, and the operations for each.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Side {
-    pub(crate) lanes: usize,
-    pub(crate) of_lane: u64,
+/// The sums of nodal: a product of every adjoint lane and every tangent lane in each curved unit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    /// Layers that are summed.
+    pub(crate) layers: u64,
+    /// Units whose layer is summed by a matrix product, at one point and for enough adjoint lanes.
+    pub(crate) together: u64,
+    /// The other units.
+    pub(crate) scattered: u64,
+    /// Sums that are put in their places.
+    pub(crate) places: u64,
 }
 
-/// Adjoint lanes and tangent lanes; a product of every pair of them for each curved unit, by matrix products for
-/// `together` of them, in short rows for the `scattered` ones; and the sums that are put in their places.
-pub(crate) fn nodal(adjoint: Side, tangent: Side, together: u64, scattered: u64, places: u64) -> u64 {
-    let sweeps = [adjoint, tangent].map(|side| side.lanes as u64 * side.of_lane);
-    let pairs = (adjoint.lanes * tangent.lanes) as u64;
-    sweeps[0] + sweeps[1] + pairs * (2 * together + WRITE * scattered) + 2 * WRITE * places
+/// Adjoint lanes and tangent lanes, each with its sweep, and what becomes of them.
+pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: Sums) -> u64 {
+    let sweeps = [adjoints, tangents].map(|(lanes, sweep)| sweep.cost(lanes));
+    let (rows, lanes) = (adjoints.0 as u64, tangents.0 as u64);
+    let (together, units) = (sums.together, sums.together + sums.scattered);
+    let in_product = if adjoints.0 >= PRODUCT_ROWS { together } else { 0 };
+    // For each unit and adjoint lane a row of tangent lanes, in every block.
+    let at_one = 2 * in_product * lanes + (units - in_product) * (SUMMED * lanes + FOUND * lanes.div_ceil(LANES));
+    let at_many = units * (SUMMED * lanes + FOUND * lanes / NUMBERS);
+    let weights = 2 * NEAR * units;
+    let places = sums.layers * LAYER + 2 * NEAR * sums.places;
+    let summed = rows.saturating_mul(at_one + at_many + weights);
+    summed.saturating_add(sweeps[0] + sweeps[1] + places)
 }
 
 /// The same with tangents by offset, whose tiles sum up what they carry.
-pub(crate) fn nodal_by_offset(adjoint: Side, tiles: u64) -> u64 {
-    adjoint.lanes as u64 * adjoint.of_lane + tiles
+pub(crate) fn nodal_by_offset(adjoints: (usize, &Sweep), tiles: u64) -> u64 {
+    adjoints.1.cost(adjoints.0).saturating_add(tiles)
 }
 
 /// `1 group`, `2 groups`.

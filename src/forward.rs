@@ -104,19 +104,22 @@ impl Forward {
         count + usize::from(self.second == Second::Sum)
     }
 
-    /// Operations for a lane of first order and for one of second, with those that its numbers are worth where they
-    /// are written.
-    pub(crate) fn operations<T: Scalar>(&self, net: &Network<T>) -> [u64; 2] {
-        let mut operations = [0; 2];
-        for (id, layer) in net.layers() {
+    /// What it does, for the cost model.
+    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>) -> cost::Sweep {
+        let mut work = cost::Sweep::default();
+        for (id, layer) in net.layers().filter(|(id, _)| self.parts[id.index()].any()) {
             let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
-            let made = if seeded && layer.kind().takes_seeds() { 0 } else { net.operations_of(id) };
+            let of_layer = net.work_of(id);
+            let made = if seeded && layer.kind().takes_seeds() { of_layer.seeded() } else { of_layer };
             let Parts { first, second } = self.parts[id.index()];
-            for (operations, carried) in operations.iter_mut().zip([first, second]) {
-                *operations += u64::from(carried) * (made + cost::WRITE * layer.units() as u64);
+            let (each, sum) = (second && self.second == Second::Each, second && self.second == Second::Sum);
+            work.add_with_sum(layer.units(), usize::from(first) + usize::from(each), sum, made);
+            // Rows that are made on the way and not written.
+            for &o in net.operands(id).iter().filter(|&&o| self.schedule.slot(o).is_none()) {
+                work.add(0, 1, net.work_of(o).seeded());
             }
         }
-        operations
+        work
     }
 
     /// Numbers that the buffers hold for each lane.

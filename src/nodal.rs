@@ -45,12 +45,11 @@ pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacob
     let outputs = Influence::count(net, curved[first], widest[first].1);
     let inputs = widest.iter().map(|&(size, _)| size).max().unwrap_or(0);
     let (adjoints, tangents) = sweeps(net, &curved, with_jacobian);
-    let adjoint = cost::Side { lanes: outputs, of_lane: adjoints.operations(net) };
-    let tangent = cost::Side { lanes: inputs, of_lane: tangents.operations(net)[0] };
     let units = curved.iter().map(|&id| net.layer(id).units() as u64).sum();
     // Units that do not see everything are of several classes.
     let (together, scattered) = if inputs == net.inputs() { (units, 0) } else { (0, units) };
-    cost::nodal(adjoint, tangent, together, scattered, 0)
+    let sums = cost::Sums { layers: curved.len() as u64, together, scattered, places: 0 };
+    cost::nodal((outputs, &adjoints.work(net)), (inputs, &tangents.work(net)), sums)
 }
 
 fn sweeps<T: Scalar>(net: &Network<T>, curved: &[LayerId], with_jacobian: bool) -> (Reverse, Forward) {
@@ -166,25 +165,25 @@ impl Units {
         (self.of_output.count() == outputs).then_some(outputs)
     }
 
-    /// In operations; the tangents may be by offset.
+    /// Of the cost model; the tangents may be by offset.
     pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool, tiles: Option<&Tiles>) -> u64 {
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
-        let adjoint = cost::Side { lanes: self.of_output.count(), of_lane: adjoints.operations(net) };
         if let Some(tiles) = tiles {
-            return cost::nodal_by_offset(adjoint, tiles.operations());
+            return cost::nodal_by_offset((self.of_output.count(), &adjoints.work(net)), tiles.cost());
         }
-        let tangent = cost::Side { lanes: self.tangent_lanes(), of_lane: tangents.operations(net)[0] };
-        let (mut together, mut scattered, mut places) = (0, 0, 0);
+        let mut sums = cost::Sums::default();
         for (id, classes) in &self.layers {
             let units = net.layer(*id).units() as u64;
             if classes.of.is_none() {
-                together += units
+                sums.together += units
             } else {
-                scattered += units
+                sums.scattered += units
             }
-            places += self.places[classes.list];
+            sums.layers += 1;
+            sums.places += self.places[classes.list];
         }
-        cost::nodal(adjoint, tangent, together, scattered, places)
+        let (adjoints, tangents) = (adjoints.work(net), tangents.work(net));
+        cost::nodal((self.of_output.count(), &adjoints), (self.tangent_lanes(), &tangents), sums)
     }
 
     fn sweeps<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> (Reverse, Forward) {
@@ -341,7 +340,7 @@ impl<T: Scalar> Summing<'_, T> {
             _ => None,
         };
         // One class and many outputs at one point: a matrix product.
-        let as_product = sum.class_of.is_none() && samples == 1 && nodal.rows >= 4;
+        let as_product = sum.class_of.is_none() && samples == 1 && nodal.rows >= cost::PRODUCT_ROWS;
         let class_of = sum.class_of.as_deref();
         for start in rows.clone().step_by(CHUNK) {
             let chunk = start..rows.end.min(start + CHUNK);

@@ -131,7 +131,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans with the defaults: analysis and coloring, and the strategy that needs the fewest passes.
+    /// Plans with the defaults: analysis and coloring, and the strategy of least cost.
     ///
     /// # Errors
     /// As [`with`](Self::with).

@@ -1,7 +1,6 @@
 //! The planner: which strategy, and why.
 //!
-//! Strategies are compared by their operations (see [`cost`](crate::cost)); the
-//! decision list stands in [`Planner::second_order`].
+//! Strategies are compared by their cost (see [`cost`](crate::cost)); the decision list stands in [`Planner::second_order`].
 
 use crate::apart::{self, Colors};
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
@@ -87,14 +86,16 @@ pub(crate) struct Planner<'a, T> {
 }
 
 impl<T: Scalar> Planner<'_, T> {
-    /// The Jacobian: the direction with fewer colors; forward if they are equal, since it keeps nothing.
+    /// The Jacobian: a lane for every color of the columns, or of the rows.
     pub(crate) fn jacobian(&self, forced: Option<Strategy>) -> Result<Made> {
         let pattern = self.sparsity.jacobian()?;
         let color = |side| partial_distance2_coloring(&pattern, side, self.order);
-        let forward = |coloring: &Coloring, reason| {
+        let swept = |coloring: &Coloring| {
             let colors = occupied_colors(&pattern, coloring);
             let program = Program::forward(self.net, Second::None, true, &colors, self.width);
-            let program = self.tiled(program, Carried::Outputs { first: true, second: false })?;
+            self.tiled(program, Carried::Outputs { first: true, second: false })
+        };
+        let forward = |program, coloring: &Coloring, reason| {
             self.made(Strategy::Forward, program, Some(pattern.clone()), None, coloring.count(), reason)
         };
         let reverse = |coloring: &Coloring, reason| {
@@ -112,23 +113,31 @@ impl<T: Scalar> Planner<'_, T> {
         };
         match forced {
             Some(Strategy::Reverse) => reverse(&color(Side::Rows), "forced".into()),
-            Some(_) => forward(&color(Side::Columns), "forced".into()),
+            Some(_) => {
+                let columns = color(Side::Columns);
+                forward(swept(&columns)?, &columns, "forced".into())
+            }
             None => {
                 let (columns, rows) = (color(Side::Columns), color(Side::Rows));
-                let (c, r) = (columns.count(), rows.count());
-                if c <= r {
-                    forward(
-                        &columns,
-                        format!("{}, no more than {}", counted(c, "column color"), counted(r, "row color")),
-                    )
+                let program = swept(&columns)?;
+                let costs = [
+                    self.forward_cost(&program),
+                    cost::reverse(rows.count(), &Program::reverse_sweep(self.net).work(self.net)),
+                ];
+                let words = |count, what, cost| format!("{} worth {}", counted(count, what), self.evaluations(cost));
+                let words =
+                    [words(columns.count(), "column color", costs[0]), words(rows.count(), "row color", costs[1])];
+                // If they are equal, forward, since it keeps nothing.
+                if costs[0] <= costs[1] {
+                    forward(program, &columns, words.join("; "))
                 } else {
-                    reverse(&rows, format!("{}, fewer than {}", counted(r, "row color"), counted(c, "column color")))
+                    reverse(&rows, format!("{}; {}", words[1], words[0]))
                 }
             }
         }
     }
 
-    /// The Hessian diagonal or the Laplacian, by operations.
+    /// The Hessian diagonal or the Laplacian: the strategy of least cost.
     pub(crate) fn second_order(&self, quantity: Quantity, forced: Option<Strategy>) -> Result<Made> {
         let diagonal = self.sparsity.hessian_diagonal()?;
         let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
@@ -182,20 +191,8 @@ impl<T: Scalar> Planner<'_, T> {
             }
         }
         let simple = forward_cost.min(sum_cost);
-        // 4. The sum over the units: as many tangent lanes of first order, and adjoints; not if two units tell that it
-        // cannot be cheaper, or if its analysis takes too much memory. Candidates are colored in the natural order, which is quick and seldom far off; who is chosen,
-        // as the options say.
-        let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
-        let (mut nodal_cost, mut nodal_words) = (u64::MAX, format!("nodal at least {}", self.evaluations(least)));
-        if least < simple {
-            match self.units(&wanted, Order::Natural) {
-                Ok(units) => {
-                    nodal_cost = self.nodal_cost(&units);
-                    nodal_words = self.nodal_words(&units);
-                }
-                Err(_) => nodal_words = "nodal needs too much memory".into(),
-            }
-        }
+        // 4. The sum over the units: as many tangent lanes of first order, and adjoints.
+        let (nodal_cost, nodal_words) = self.weighed_nodal(&wanted, simple);
         // 5. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
         // are counted, until they are as many.
         let (best, rof) = (simple.min(nodal_cost), self.sweeps_cost());
@@ -203,11 +200,11 @@ impl<T: Scalar> Planner<'_, T> {
         let mut rof_words = format!("reverse-over-forward at least {}", self.evaluations(least));
         if least < best {
             let groups = self.groups(&wanted, Order::Natural, best);
-            if groups.is_some_and(|groups| groups.cost(rof) < best) {
+            if groups.is_some_and(|groups| groups.cost(&rof) < best) {
                 let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
                 let (few, many) = groups.colors();
                 let lanes = if few == many { format!("{few}") } else { format!("{few} to {many}") };
-                let worth = self.evaluations(groups.cost(rof));
+                let worth = self.evaluations(groups.cost(&rof));
                 let groups_words =
                     format!("{} with {lanes} lanes worth {worth}", counted(groups.count(), "output group"));
                 let reason = in_words([groups_words, forward_words, sum_words, nodal_words]);
@@ -228,11 +225,33 @@ impl<T: Scalar> Planner<'_, T> {
         Ok(Made { reason: in_words([forward_words, sum_words, nodal_words, rof_words]), ..double_forward })
     }
 
-    /// Operations in units of one plain evaluation.
-    fn evaluations(&self, operations: u64) -> String {
-        let units: u64 = self.net.layers().map(|(_, layer)| layer.units() as u64).sum();
-        let one = self.net.operations() + cost::WRITE * units;
-        format!("{:.1} evaluations", operations as f64 / one as f64)
+    /// The cost of nodal and the words for it; not worked out if two units tell that it is not below the limit, or if that
+    /// takes too much memory. Coloring in the natural order is quick and seldom far off; whoever is close by it is
+    /// colored again as the options say.
+    fn weighed_nodal(&self, wanted: &Wanted, limit: u64) -> (u64, String) {
+        let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
+        if least >= limit {
+            return (u64::MAX, format!("nodal at least {}", self.evaluations(least)));
+        }
+        let weighed = |order| {
+            let units = self.units(wanted, order)?;
+            Ok((self.nodal_cost(&units), self.nodal_words(&units)))
+        };
+        let quick: Result<(u64, String)> = weighed(Order::Natural);
+        let made = match quick {
+            Ok((cost, _)) if cost >= limit && cost - limit < limit / 4 => weighed(self.order),
+            quick => quick,
+        };
+        made.unwrap_or_else(|_| (u64::MAX, "nodal needs too much memory".into()))
+    }
+
+    /// A cost in units of one plain evaluation.
+    fn evaluations(&self, cost: u64) -> String {
+        let mut one = cost::Sweep::default();
+        for (id, layer) in self.net.layers() {
+            one.add(layer.units(), 1, self.net.work_of(id));
+        }
+        format!("{:.1} evaluations", cost as f64 / one.cost(1) as f64)
     }
 
     fn nodal_cost(&self, units: &Units) -> u64 {
@@ -281,11 +300,11 @@ impl<T: Scalar> Planner<'_, T> {
         self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
     }
 
-    /// In operations.
+    /// The cost of lanes from the inputs to the outputs.
     fn forward_cost(&self, program: &Program) -> u64 {
         match program {
-            Program::Forward { tiles: Some(tiles), .. } => tiles.operations(),
-            Program::Forward { sweep, inputs, .. } => cost::double_forward(inputs.count(), sweep.operations(self.net)),
+            Program::Forward { tiles: Some(tiles), .. } => tiles.cost(),
+            Program::Forward { sweep, inputs, .. } => cost::forward(inputs.count(), &sweep.work(self.net)),
             _ => 0,
         }
     }
@@ -303,7 +322,7 @@ impl<T: Scalar> Planner<'_, T> {
         match self.lanes {
             Some(LaneKind::Color) => Ok(None),
             Some(LaneKind::Offset) => Tiles::new(self.net, wanted, self.tile).map(Some),
-            None => Ok(Tiles::new(self.net, wanted, self.tile).ok().filter(|tiles| tiles.operations() < by_color)),
+            None => Ok(Tiles::new(self.net, wanted, self.tile).ok().filter(|tiles| tiles.cost() < by_color)),
         }
     }
 
@@ -319,15 +338,15 @@ impl<T: Scalar> Planner<'_, T> {
     /// The least that forward-laplacian can cost: a lane for every input that some curved unit sees, and one for the sum.
     fn least_forward_laplacian(&self) -> u64 {
         let lanes = apart::widest(self.net, self.sparsity).into_iter().map(|(_, (size, _))| size).max();
-        let of_lane = Program::forward_sweep(self.net, Second::Sum, self.with_jacobian).operations(self.net);
-        cost::forward_laplacian(lanes.unwrap_or(0), 1, of_lane)
+        let sweep = Program::forward_sweep(self.net, Second::Sum, self.with_jacobian);
+        cost::forward(lanes.unwrap_or(0), &sweep.work(self.net))
     }
 
     /// The cost of forward-laplacian, and its lanes in words.
     fn lanes_of_sums(&self, colors: &Colors) -> (u64, String) {
         let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
         let Program::Forward { sweep, inputs, .. } = &program else { return (0, "no lane".into()) };
-        let cost = cost::forward_laplacian(inputs.count(), inputs.blocks(), sweep.operations(self.net));
+        let cost = cost::forward(inputs.count(), &sweep.work(self.net));
         let (lanes, worth) = (counted(inputs.count(), "tangent lane"), self.evaluations(cost));
         (cost, format!("{lanes} and {} for their sum worth {worth}", inputs.blocks()))
     }
@@ -344,13 +363,13 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     fn sweeps_cost(&self) -> cost::ReverseOverForward {
-        Sweeps::new(self.net, self.with_jacobian).cost(self.net)
+        Sweeps::new(self.net, self.with_jacobian).work(self.net)
     }
 
     fn groups(&self, wanted: &Wanted, order: Order, limit: u64) -> Option<Groups> {
         // The sum over a group must leave every row readable.
         let of_output = partial_distance2_coloring(wanted.rows(), Side::Rows, order);
-        Groups::within(self.net, self.sparsity, of_output, order, self.sweeps_cost(), limit)
+        Groups::within(self.net, self.sparsity, of_output, order, &self.sweeps_cost(), limit)
     }
 
     fn reverse_over_forward(&self, wanted: &Wanted, groups: &Groups, reason: String) -> Made {

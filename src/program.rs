@@ -205,7 +205,12 @@ impl Program {
             *lanes = (color % width + 1).max(*lanes);
             seeds.push((net.output_layers()[q as usize], unit, (color % width) as u32));
         }
-        Program::Reverse { sweep: Reverse::new(net, |id| net.input_layers().contains(&id)), blocks }
+        Program::Reverse { sweep: Program::reverse_sweep(net), blocks }
+    }
+
+    /// The sweep of adjoint lanes to the inputs.
+    pub(crate) fn reverse_sweep<T: Scalar>(net: &Network<T>) -> Reverse {
+        Reverse::new(net, |id| net.input_layers().contains(&id))
     }
 
     /// The readout of first-order (`J`) or second-order entries from tangent lanes.
@@ -270,14 +275,14 @@ impl Sweeps {
         }
     }
 
-    /// For each lane.
-    pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>) -> cost::ReverseOverForward {
-        let curved: u64 = net.layers().filter(|(_, l)| l.kind().is_curved()).map(|(_, l)| l.units() as u64).sum();
-        cost::ReverseOverForward {
-            tangent: self.tangents.operations(net)[0],
-            adjoint: self.adjoints.operations(net),
-            product: self.products.operations(net) + cost::WRITE * curved,
+    /// What they do, for the cost model.
+    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>) -> cost::ReverseOverForward {
+        let mut products = self.products.work(net);
+        // A curved layer adds to a tangent of an adjoint what its slope changes by.
+        for (_, layer) in net.layers().filter(|(_, layer)| layer.kind().is_curved()) {
+            products.add(layer.units(), 1, cost::Work::function(layer.units() as u64));
         }
+        cost::ReverseOverForward { tangents: self.tangents.work(net), adjoints: self.adjoints.work(net), products }
     }
 }
 
@@ -304,7 +309,7 @@ impl Groups {
         sparsity: &Sparsity,
         of_output: Coloring,
         order: Order,
-        cost: cost::ReverseOverForward,
+        cost: &cost::ReverseOverForward,
         limit: u64,
     ) -> Option<Self> {
         let mut known: HashMap<Vec<Meeting>, usize> = HashMap::new();
@@ -324,7 +329,7 @@ impl Groups {
             let coloring = color(outputs, &mut colorings);
             coloring_of.push(coloring);
             // A coloring that all share has no fewer lanes, so this bounds both ways from below.
-            spent += cost.of(0, [colorings[coloring].1]);
+            spent += cost.of_group(colorings[coloring].1);
             if spent >= limit {
                 return None;
             }
@@ -340,7 +345,7 @@ impl Groups {
     }
 
     /// In operations.
-    pub(crate) fn cost(&self, cost: cost::ReverseOverForward) -> u64 {
+    pub(crate) fn cost(&self, cost: &cost::ReverseOverForward) -> u64 {
         let lanes = |&c: &usize| self.colorings[c].1;
         let tangents = self.coloring_of.chunks(ROUND).map(|round| distinct(round).iter().map(lanes).sum::<usize>());
         cost.of(tangents.sum(), self.coloring_of.iter().map(lanes))

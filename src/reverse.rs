@@ -7,7 +7,7 @@
 use crate::cost;
 use crate::forward::Forward;
 use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
-use crate::network::{Layer, LayerId, Network};
+use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::Scalar;
 use crate::schedule::Schedule;
@@ -49,14 +49,14 @@ impl Reverse {
         Reverse { schedule: Schedule::new(&order, size, readers, keep, |_| None) }
     }
 
-    /// Operations for each lane, with those that its numbers are worth where they are written.
-    pub(crate) fn operations<T: Scalar>(&self, net: &Network<T>) -> u64 {
-        let of = |(id, layer): (LayerId, &Layer<T>)| {
-            let share = |(reader, _)| net.operations_of(reader) / net.operands(reader).len() as u64;
-            let made: u64 = net.readers(id).map(share).sum();
-            if self.schedule.slot(id).is_some() { made + cost::WRITE * layer.units() as u64 } else { 0 }
-        };
-        net.layers().map(of).sum()
+    /// What it does, for the cost model.
+    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>) -> cost::Sweep {
+        let mut work = cost::Sweep::default();
+        for (id, layer) in net.layers().filter(|&(id, _)| self.schedule.slot(id).is_some()) {
+            let pulled = net.readers(id).map(|(reader, _)| net.work_of(reader));
+            work.add(layer.units(), 1, pulled.fold(cost::Work::default(), cost::Work::and));
+        }
+        work
     }
 
     /// Numbers that the buffers hold for each lane.

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "every bench compiles this module for itself and uses a part of it")]
 
+pub mod shapes;
+pub mod timing;
+
 use colorjet::{
     Activation, Chain, ConvOptions, Network, Outputs, Plan, PlanOptions, Quantity, Result, Strategy, Workspace,
 };
@@ -30,7 +33,7 @@ impl Random {
         ((self.bits() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.bits()) * end as u128) >> 64) as usize
     }
 
@@ -40,7 +43,7 @@ impl Random {
     }
 
     /// Weights of a unit that reads `fan_in` others: N(0, 1 / `fan_in`).
-    fn weights(&mut self, count: usize, fan_in: usize) -> Vec<f64> {
+    pub fn weights(&mut self, count: usize, fan_in: usize) -> Vec<f64> {
         let scale = (1.0 / fan_in as f64).sqrt();
         (0..count).map(|_| scale * self.normal()).collect()
     }
@@ -163,6 +166,8 @@ pub struct Job {
     plan: Plan,
     points: Vec<f64>,
     values: Vec<f64>,
+    /// The Jacobian, if it is computed beside the plan's quantity.
+    jacobian: Vec<f64>,
     workspace: Workspace<f64>,
 }
 
@@ -170,9 +175,13 @@ impl Job {
     /// `batch` points under a plan.
     pub fn new(net: Network, plan: Plan, batch: usize) -> Self {
         let points = points(net.inputs(), batch);
-        let per_point = if plan.quantity() == Quantity::Laplacian { plan.outputs() } else { plan.pattern().nnz() };
-        let values = vec![0.0; batch * per_point];
-        Job { net, plan, points, values, workspace: Workspace::new() }
+        let numbers = match plan.quantity() {
+            Quantity::Laplacian => plan.outputs(),
+            _ => plan.pattern().nnz(),
+        };
+        let beside = plan.jacobian_pattern().filter(|_| plan.quantity() != Quantity::Jacobian);
+        let jacobian = vec![0.0; batch * beside.map_or(0, |p| p.nnz())];
+        Job { values: vec![0.0; batch * numbers], net, plan, points, jacobian, workspace: Workspace::new() }
     }
 
     /// `batch` points under a plan of a forced strategy.
@@ -185,9 +194,9 @@ impl Job {
         &self.plan
     }
 
-    /// Computes the entries of the plan's pattern, or the sums of its rows, at all points.
+    /// Computes the numbers of the plan's quantity at all points.
     pub fn run(&mut self) -> &[f64] {
-        let mut outputs = Outputs::default();
+        let mut outputs = Outputs { jacobian: &mut self.jacobian, ..Default::default() };
         match self.plan.quantity() {
             Quantity::Jacobian => outputs.jacobian = &mut self.values,
             Quantity::Laplacian => outputs.laplacian = &mut self.values,

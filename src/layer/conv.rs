@@ -166,6 +166,11 @@ impl<T: Scalar> Conv<T> {
         (self.groups == 1 && large && self.windows.iter().all(alone)).then_some(self.channels)
     }
 
+    /// Whether it is a matrix product at every position.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.pointwise().is_some()
+    }
+
     /// All channels of a group see the same inputs at a position, so each set is united once for the group.
     pub(crate) fn propagate(&self, operand: &[SetId], sets: &mut Sets) -> Vec<SetId> {
         self.united(Side::Output, operand, sets)

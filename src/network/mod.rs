@@ -13,6 +13,7 @@ pub use compose::{PadMode, Pool};
 pub use connectivity::{Component, Connectivity};
 pub use structure::Structure;
 
+use crate::cost::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{Kind, Sum};
 use crate::scalar::Scalar;
@@ -218,6 +219,19 @@ impl<T: Scalar> Network<T> {
             }
             Kind::Sum(l) => 2 * units * Sum::scales(l).len() as u64,
             Kind::Elementwise(_) | Kind::Product | Kind::Select(_) => units * self.operands(id).len() as u64,
+        }
+    }
+
+    /// What the lanes of one layer cost, for each operand.
+    pub(crate) fn work_of(&self, id: LayerId) -> Work {
+        let (layer, operations) = (self.layer(id), self.operations_of(id));
+        match &layer.kind {
+            Kind::Dense(_) => Work::products(operations),
+            Kind::Conv(l) if l.is_pointwise() => Work::products(operations),
+            Kind::Conv(_) => Work::shifted(operations),
+            Kind::Sparse(l) => Work::added(l.matrix().nnz() as u64),
+            Kind::Elementwise(_) | Kind::Product => Work::function(layer.units() as u64),
+            Kind::Input | Kind::Gather(_) | Kind::Sum(_) | Kind::Select(_) => Work::default(),
         }
     }
 

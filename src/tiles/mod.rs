@@ -296,18 +296,19 @@ impl Tiles {
         self.lines() * self.frame.line()
     }
 
-    /// Operations for all tiles, with those that numbers are worth where they are made: less than where they are
-    /// written to memory.
-    pub(crate) fn operations(&self) -> u64 {
-        let of = |layer: &Carried| {
+    /// Of the cost model.
+    pub(crate) fn cost(&self) -> u64 {
+        // Sums are made of most lanes once more.
+        let rows = if let Wanted::Sums { rows } = self.wanted { rows as u64 } else { 0 };
+        let (mut products, mut numbers) = (0, 0);
+        for layer in self.layers.iter().flatten() {
             let run = layer.run.len() as u64;
-            let products = |fan: &Sums| (fan.terms.len() * fan.channels.len() * layer.orders()) as u64;
-            let products: u64 = layer.fans.iter().map(products).sum();
-            // Sums are made of most lanes once more.
-            let rows = if let Wanted::Sums { rows } = self.wanted { rows as u64 } else { 0 };
-            run * (2 * products + cost::IN_CACHE * (1 + rows) * layer.all_lines() as u64)
-        };
-        self.layers.iter().flatten().map(of).sum::<u64>() * self.count() as u64
+            let of_fan = |fan: &Sums| (fan.terms.len() * fan.channels.len() * layer.orders()) as u64;
+            products += run * layer.fans.iter().map(of_fan).sum::<u64>();
+            numbers += run * (1 + rows) * layer.all_lines() as u64;
+        }
+        let tiles = self.count() as u64;
+        cost::tiles(products.saturating_mul(tiles), numbers.saturating_mul(tiles))
     }
 
     /// Most lanes of a layer.
