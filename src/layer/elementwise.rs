@@ -86,6 +86,18 @@ impl Elementwise {
         );
     }
 
+    /// The same where second order begins, out of place: `S ← σ'' J²`, `J ← σ' J` of one unit.
+    pub(crate) fn begin<T: Scalar>(unit: usize, slopes: Slopes<'_, T>, lanes: Lanes, from: &[T], row: &mut [T]) {
+        vectorized(
+            #[inline(always)]
+            || {
+                let (first_order, second_order) = row.split_at_mut(lanes.len());
+                lanes.zip(slopes.second.row(unit), from, second_order, |c, j, _| (c * j) * j);
+                lanes.zip(slopes.first.row(unit), from, first_order, |s, j, _| s * j);
+            },
+        );
+    }
+
     /// `z̄ += σ' ā`.
     pub(crate) fn reverse<T: Scalar>(
         rows: Range<usize>,

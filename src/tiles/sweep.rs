@@ -254,21 +254,24 @@ impl Tiles {
         let operand = self.carried(point.net.operands(id)[0]);
         for (channel, lanes) in layer.lanes.iter().enumerate().filter(|(_, lanes)| !lanes.is_empty()) {
             let row = &mut out[layer.lines[channel] * line..layer.lines[channel + 1] * line];
-            if let Some(from) = from {
-                let from = &from[operand.lines[channel] * line..operand.lines[channel + 1] * line];
-                // All orders that are carried, or the last of them.
-                let from = if operand.first && !layer.first { &from[lanes.len() * line..] } else { from };
-                let (same, rest) = row.split_at_mut(from.len().min(row.len()));
-                same.copy_from_slice(&from[..same.len()]);
-                rest.fill(T::zero());
-            }
             let curved = layer.second && slopes.second.width > 0;
             let of_first = self.load(&layer.place, channel, slopes.first, 0, around, first);
             let of_second =
                 if curved { self.load(&layer.place, channel, slopes.second, 0, around, second) } else { &[] };
             let slopes = Slopes { first: Rows::new(of_first, line), second: Rows::new(of_second, of_second.len()) };
+            let shape = Lanes { count: lanes.len(), samples: line };
+            if let Some(from) = from {
+                let from = &from[operand.lines[channel] * line..operand.lines[channel + 1] * line];
+                if curved && !operand.second {
+                    Elementwise::begin(0, slopes, shape, from, row);
+                    continue;
+                }
+                // All orders that are carried, or the last of them.
+                let from = if operand.first && !layer.first { &from[lanes.len() * line..] } else { from };
+                row.copy_from_slice(&from[..row.len()]);
+            }
             let width = row.len();
-            Elementwise::forward(0..1, slopes, Lanes { count: lanes.len(), samples: line }, row, width);
+            Elementwise::forward(0..1, slopes, shape, row, width);
         }
     }
 
