@@ -291,7 +291,7 @@ impl Readout {
                 while done < entries.end {
                     let end = indptr[row + 1].min(entries.end);
                     let [task, first, list] = rows[row].map(|k| k as usize);
-                    let packed = &packed(task)[first * samples + sample..];
+                    let packed = packed(task).get(first * samples + sample..).unwrap_or_default();
                     let list = &lists[list][done - indptr[row]..end - indptr[row]];
                     let values = &mut values[done - entries.start..end - entries.start];
                     for (value, &at) in values.iter_mut().zip(list) {
@@ -321,7 +321,8 @@ impl Readout {
             }
             Places::Rows(RowPlaces { rows, lists, .. }) => {
                 let [task, first, list] = rows[row].map(|k| k as usize);
-                let packed = &packed(task)[first * samples + sample..];
+                // A row without entries may be packed nowhere.
+                let packed = packed(task).get(first * samples + sample..).unwrap_or_default();
                 lists[list].iter().map(|&at| &packed[at as usize * samples]).fold(T::zero(), add)
             }
         }

@@ -3,7 +3,7 @@
 #[path = "support/random.rs"]
 mod random;
 
-use colorjet::{Activation, ConvOptions, Network, Outputs, Plan, PlanOptions, Quantity, Strategy, Workspace};
+use colorjet::{Activation, ConvOptions, LaneKind, Network, Outputs, Plan, PlanOptions, Quantity, Strategy, Workspace};
 use ndarray::{Array2, ArrayD, IxDyn};
 use random::Random;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -59,12 +59,16 @@ fn the_second_run_allocates_nothing() {
 fn check(threads: usize, allowed: usize) {
     for net in networks() {
         for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian] {
-            for strategy in Strategy::of(quantity) {
-                let mut options = PlanOptions::new(quantity).strategy(strategy);
+            let kinds = [LaneKind::Color, LaneKind::Offset];
+            for (strategy, lanes) in Strategy::of(quantity).flat_map(|s| kinds.map(|lanes| (s, lanes))) {
+                let mut options = PlanOptions::new(quantity).strategy(strategy).lanes(lanes);
                 if quantity != Quantity::Jacobian {
                     options = options.with_jacobian();
                 }
-                let plan = Plan::with(&net, &options).unwrap();
+                let Ok(plan) = Plan::with(&net, &options) else {
+                    assert_eq!(lanes, LaneKind::Offset);
+                    continue;
+                };
                 for points in [1, 20] {
                     let xs = Random(2).numbers(points * net.inputs());
                     let mut value = vec![0.0; points * net.outputs()];
@@ -86,9 +90,15 @@ fn check(threads: usize, allowed: usize) {
                         plan.run_into(&net, &xs, outputs, &mut workspace).unwrap();
                         allocations.push(COUNT.load(Ordering::Relaxed) - before);
                     }
-                    assert!(allocations[0] > 0, "the counter counts: {quantity} by {strategy}, {points} points");
+                    assert!(
+                        allocations[0] > 0,
+                        "the counter counts: {quantity} by {strategy}, {lanes:?}, {points} points"
+                    );
                     let later = allocations[1].max(allocations[2]);
-                    assert!(later <= allowed, "{later}: {quantity} by {strategy}, {points} points, {threads} threads");
+                    assert!(
+                        later <= allowed,
+                        "{later}: {quantity} by {strategy}, {lanes:?}, {points} points, {threads} threads"
+                    );
                 }
             }
         }

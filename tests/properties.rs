@@ -8,7 +8,7 @@ mod reference;
 use colorjet::coloring::{
     Side, check_distance1, check_partial_distance2, distance1_coloring, partial_distance2_coloring,
 };
-use colorjet::{Network, Order, Outputs, Plan, PlanOptions, Quantity, Sparsity, Strategy, Workspace};
+use colorjet::{LaneKind, Network, Order, Outputs, Plan, PlanOptions, Quantity, Sparsity, Strategy, Workspace};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use networks::recipes;
 use proptest::prelude::*;
@@ -46,6 +46,9 @@ fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
         plans.extend(joint);
     }
     plans.push(Plan::new(net, quantity).unwrap());
+    // Lanes by offset, where the network has them, in small tiles.
+    let offset = |s| Plan::with(net, &options(s).lanes(LaneKind::Offset).tile(3));
+    plans.extend(Strategy::of(quantity).filter(|&s| s != Strategy::Dense).filter_map(|s| offset(s).ok()));
     plans
 }
 

@@ -287,8 +287,7 @@ impl<T: Scalar> Conv<T> {
 
 impl<T: Scalar> Linear<T> for Conv<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], _width: usize) {
-        if let Some([outputs, inputs]) = self.pointwise() {
-            let weight = MatRef::from_row_major_slice(&self.weight, outputs, inputs);
+        if let Some(weight) = self.across_channels() {
             return self.at_every_position(weight, rows, operands[0], Accum::Replace, out);
         }
         let sweep = Sweep::new(self, Side::Output, &self.weight, operands[0], false);
@@ -317,8 +316,7 @@ impl<T: Scalar> Linear<T> for Conv<T> {
     }
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
-        if let Some([outputs, inputs]) = self.pointwise() {
-            let weight = MatRef::from_row_major_slice(&self.weight, outputs, inputs);
+        if let Some(weight) = self.across_channels() {
             return self.at_every_position(weight.transpose(), rows, adjoint, Accum::Add, out);
         }
         let sweep = Sweep::new(self, Side::Input, self.transpose(), adjoint, true);
@@ -326,6 +324,10 @@ impl<T: Scalar> Linear<T> for Conv<T> {
             #[inline(always)]
             || sweep.run(rows, out),
         );
+    }
+
+    fn across_channels(&self) -> Option<MatRef<'_, T>> {
+        self.pointwise().map(|[outputs, inputs]| MatRef::from_row_major_slice(&self.weight, outputs, inputs))
     }
 
     /// Unless a stride skips positions.

@@ -121,6 +121,13 @@ impl Elementwise {
         vectorized(
             #[inline(always)]
             || {
+                if lanes.count == 1 {
+                    // Rows are as long as those of the slopes: one long row.
+                    let numbers = rows.start * lanes.samples..rows.end * lanes.samples;
+                    let terms = slopes.first.data[numbers.clone()].iter().zip(&adjoint.data[numbers]);
+                    out.iter_mut().zip(terms).for_each(|(o, (&s, &a))| *o = a.mul_add(s, *o));
+                    return;
+                }
                 for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
                     lanes.zip(slopes.first.row(k), adjoint.row(k), out, |s, a, o| a.mul_add(s, o));
                 }

@@ -33,6 +33,7 @@ use crate::error::{Result, bail};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
 use crate::sets::{SetId, Sets};
+use faer::MatRef;
 use std::ops::Range;
 use stencil::{Place, Stencil, Weights};
 
@@ -73,6 +74,12 @@ pub(crate) trait Linear<T>: Sync {
 
     /// The map as a stencil, if it is one, from the places of its operands and its own shape.
     fn stencil(&self, operands: &[&Place], shape: &[usize]) -> Option<Stencil>;
+
+    /// The matrix that makes the channels of the result out of those of the operand, if it is the same at every position,
+    /// reads nothing beside it, and is large enough for matrix products.
+    fn across_channels(&self) -> Option<MatRef<'_, T>> {
+        None
+    }
 
     /// The weights of the stencil's links; `place` is that of the stencil.
     fn weights(&self, place: &Place) -> Weights<'_, T>;

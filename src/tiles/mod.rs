@@ -39,6 +39,7 @@ use frame::{Frame, Span, shortest};
 use kernel::Term;
 use offsets::{Interned, Lanes, Offset};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Most lanes of a channel, and most products in all sums of a layer.
 const MOST_LANES: usize = 1 << 12;
@@ -108,6 +109,13 @@ impl Carried {
         self.lines[channel] + lane
     }
 
+    /// Whether the rows of all channels are alike, and as those of another layer.
+    fn rows_as(&self, other: &Carried) -> bool {
+        let alike = |lanes: &Lanes| Arc::ptr_eq(lanes, &self.lanes[0]);
+        let orders = (self.first, self.second) == (other.first, other.second);
+        orders && self.lanes.iter().chain(&other.lanes).all(alike)
+    }
+
     fn all_lines(&self) -> usize {
         *self.lines.last().expect("one more than channels")
     }
@@ -128,7 +136,7 @@ impl Tiles {
     /// [`WrongStrategy`](ErrorKind::WrongStrategy) naming a layer that is no stencil, or one with too wide a window.
     pub(crate) fn new<T: Scalar>(net: &Network<T>, wanted: Wanted, positions: Option<usize>) -> Result<Self> {
         let needed = needed(net, wanted);
-        let (locals, wrapped) = locals(net, &needed)?;
+        let (locals, wrapped) = locals(net, wanted, &needed)?;
         let (first, second) = orders(net, wanted, &needed);
         let targets = match wanted {
             Wanted::Outputs { .. } => net.output_layers(),
@@ -432,7 +440,7 @@ fn needed<T: Scalar>(net: &Network<T>, wanted: Wanted) -> Vec<bool> {
 }
 
 /// Places, links and lanes of all needed layers; and the axes that come back to their beginning.
-fn locals<T: Scalar>(net: &Network<T>, needed: &[bool]) -> Result<(Vec<Option<Local>>, [usize; AXES])> {
+fn locals<T: Scalar>(net: &Network<T>, wanted: Wanted, needed: &[bool]) -> Result<(Vec<Option<Local>>, [usize; AXES])> {
     let mut places: Vec<Option<Place>> = Vec::new();
     let mut parts = Vec::new();
     let (mut wrapped, mut zeros) = ([0; AXES], [false; AXES]);
@@ -476,7 +484,10 @@ fn locals<T: Scalar>(net: &Network<T>, needed: &[bool]) -> Result<(Vec<Option<Lo
         let is_input = |id: LayerId| matches!(net.layer(id).kind(), Kind::Input);
         for ((id, layer), place) in net.layers().zip(&places) {
             let Some(place) = place else { continue };
-            let whole = place.shape[axis] == around || place.shape[axis] > around && !is_input(id);
+            // Where units are summed over, each counts once.
+            let summed = wanted.is_sums() && net.readers(id).any(|(r, _)| net.layer(r).kind().is_curved());
+            let repeats = !is_input(id) && !summed;
+            let whole = place.shape[axis] == around || place.shape[axis] > around && repeats;
             if zeros[axis] || !whole {
                 return Err(refused(layer, "has ends on an axis that elsewhere comes back to its beginning"));
             }
@@ -608,5 +619,5 @@ fn scratch<T: Scalar>(net: &Network<T>, layers: &[Option<Carried>], targets: &[L
     };
     let channels: usize = targets.iter().filter_map(|t| layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
     let sums = if let Wanted::Sums { rows } = wanted { rows * channels } else { 0 };
-    2 + net.layers().map(rows).max().unwrap_or(0) + sums
+    3 + net.layers().map(rows).max().unwrap_or(0) + sums
 }

@@ -37,7 +37,8 @@ impl Tiles {
         let shift = minus(b.0.place.origin, place.origin);
         let line = self.frame.line();
         let (weights, rest) = scratch.split_at_mut(line);
-        let second = &mut rest[..line];
+        let (second, rest) = rest.split_at_mut(line);
+        let third = &mut rest[..line];
         let run = self.frame.run(self.frame.tile_at_zero());
         let channels = self.input_channels(point.net);
         for channel in 0..place.channels {
@@ -46,15 +47,15 @@ impl Tiles {
                 continue;
             }
             let is_function = matches!(point.net.layer(id).kind(), Kind::Elementwise(_));
-            let slopes = point.tape.slopes(id).second.data;
-            let second = if is_function { self.load(place, channel, slopes, around, second) } else { &[] };
+            let slopes = point.tape.slopes(id).second;
+            let second = if is_function { self.load(place, channel, slopes, 0, around, second) } else { &[] };
             for row in 0..weighted.rows {
-                let first = channel * place.positions() * weighted.rows + row;
-                self.frame.load(place, &adjoint.data[first..], weighted.rows, around, weights);
+                let adjoint = self.load(place, channel, adjoint, row, around, third);
+                let terms = weights.iter_mut().zip(adjoint);
                 if is_function {
-                    weights.iter_mut().zip(second).for_each(|(w, &s)| *w *= s);
+                    terms.zip(second).for_each(|((w, &a), &s)| *w = a * s);
                 } else {
-                    weights.iter_mut().for_each(|w| *w += *w);
+                    terms.for_each(|(w, &a)| *w = a + a);
                 }
                 for (at, &lane) in lanes.iter().enumerate() {
                     let Ok(other) = b.0.lanes[channel].binary_search(&lane.seen_from(shift, self.frame.wrapped()))

@@ -10,6 +10,8 @@ use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};
 use crate::tape::Tape;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
 use std::ops::Range;
 
 /// What is carried, at one point.
@@ -17,6 +19,14 @@ use std::ops::Range;
 pub(crate) struct Point<'a, T> {
     pub(crate) net: &'a Network<T>,
     pub(crate) tape: &'a Tape<T>,
+}
+
+/// A matrix times the rows of all channels.
+fn multiply<T: Scalar>(matrix: MatRef<'_, T>, from: &[T], out: &mut [T]) {
+    let (rows, columns) = matrix.shape();
+    let width = out.len() / rows;
+    let from = MatRef::from_row_major_slice(from, columns, width);
+    matmul(MatMut::from_row_major_slice_mut(out, rows, width), Accum::Replace, matrix, from, T::one(), Par::Seq);
 }
 
 impl Tiles {
@@ -137,6 +147,12 @@ impl Tiles {
                 Kind::Product => self.product(point, id, carried, around, buffers, out, scratch),
                 kind => {
                     let linear = kind.linear().expect("all other kinds that are carried are linear");
+                    let operand = net.operands(id)[0];
+                    if let Some(matrix) = linear.across_channels().filter(|_| carried.rows_as(self.carried(operand))) {
+                        multiply(matrix, self.block(buffers, operand), out);
+                        buffers[slot] = buffer;
+                        continue;
+                    }
                     self.linear(net, id, carried, around, linear.weights(&carried.place), buffers, out);
                 }
             }
@@ -247,9 +263,9 @@ impl Tiles {
                 rest.fill(T::zero());
             }
             let curved = layer.second && slopes.second.width > 0;
-            let of_first = self.load(&layer.place, channel, slopes.first.data, around, first);
+            let of_first = self.load(&layer.place, channel, slopes.first, 0, around, first);
             let of_second =
-                if curved { self.load(&layer.place, channel, slopes.second.data, around, second) } else { &[] };
+                if curved { self.load(&layer.place, channel, slopes.second, 0, around, second) } else { &[] };
             let slopes = Slopes { first: Rows::new(of_first, line), second: Rows::new(of_second, of_second.len()) };
             let width = row.len();
             Elementwise::forward(0..1, slopes, Lanes { count: lanes.len(), samples: line }, row, width);
@@ -281,8 +297,8 @@ impl Tiles {
             }
             let value = |q: usize, space| {
                 let there = around.shifted(layer.shifts[q]);
-                let values = point.tape.values(operands[q]).data;
-                self.load(&self.carried(operands[q]).place, channel, values, there, space)
+                let values = point.tape.values(operands[q]);
+                self.load(&self.carried(operands[q]).place, channel, values, 0, there, space)
             };
             let values = [Rows::new(value(0, left_value), line), Rows::new(value(1, right_value), line)];
             // A constant has no lanes.
@@ -324,22 +340,23 @@ impl Tiles {
         }
     }
 
-    /// A channel's numbers at the positions of a box; copied into a line only if they must be.
+    /// Number `at` of each row of a channel, at the positions of a box; copied into a line only if they must be.
     pub(super) fn load<'a, T: Scalar>(
         &self,
         place: &Place,
         channel: usize,
-        units: &'a [T],
+        units: Rows<'a, T>,
+        at: usize,
         around: Span,
         line: &'a mut [T],
     ) -> &'a [T] {
         let positions = place.positions();
-        let units = &units[channel * positions..(channel + 1) * positions];
-        if let Some(direct) = self.frame.direct(place, units, around) {
+        let numbers = &units.data[channel * positions * units.width..(channel + 1) * positions * units.width];
+        if let (1, Some(direct)) = (units.width, self.frame.direct(place, numbers, around)) {
             return direct;
         }
         let line = &mut line[..self.frame.line()];
-        self.frame.load(place, units, 1, around, line);
+        self.frame.load(place, &numbers[at..], units.width, around, line);
         line
     }
 }
