@@ -69,9 +69,10 @@ impl Forward {
         let first_wanted = with_first || second == Second::None;
         let mut parts = parts(net, second, first_wanted, &keep, &tap);
         let spent = |id: LayerId| {
-            let function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
+            let both = parts[id.index()].first && parts[id.index()].second;
             let read = || net.readers(id).any(|(reader, _)| parts[reader.index()].first || tap(reader));
-            function && parts[id.index()].second && !(keep(id) && first_wanted) && !read()
+            let function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
+            function && both && !(keep(id) && first_wanted) && !read()
         };
         let spent = net.layers().map(|(id, _)| spent(id)).collect();
         // Layers that come straight from the seeds are written out only for readers that cannot take them row by row.
