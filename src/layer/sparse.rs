@@ -170,7 +170,7 @@ fn multiply<T: Scalar>(matrix: &CsMat<T>, rows: Range<usize>, x: Rows<'_, T>, ou
 impl<T: Scalar> Linear<T> for Sparse<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], _width: usize) {
         out.fill(T::zero());
-        let diagonals = self.diagonals.get().and_then(Option::as_ref).filter(|_| operands[0].width == 1);
+        let diagonals = self.diagonals.get().and_then(Option::as_ref).filter(|_| operands[0].stride == 1);
         vectorized(
             #[inline(always)]
             || match diagonals {
