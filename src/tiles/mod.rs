@@ -445,22 +445,24 @@ fn locals<T: Scalar>(net: &Network<T>, wanted: Wanted, needed: &[bool]) -> Resul
     let mut parts = Vec::new();
     let (mut wrapped, mut zeros) = ([0; AXES], [false; AXES]);
     for (id, layer) in net.layers() {
+        let operands: Vec<&Place> = net.operands(id).iter().filter_map(|o| places[o.index()].as_ref()).collect();
+        let alike = || operands.iter().all(|o| o.channels == operands[0].channels && o.shape == operands[0].shape);
+        let none = || refused(layer, "is not the same sum at every position, which lanes by offset need");
         if !needed[id.index()] {
+            // The terms of the last products are summed, though their lanes are not carried.
+            let summed = wanted.is_sums() && matches!(layer.kind(), Kind::Product);
+            if summed && !alike() {
+                return Err(none());
+            }
             places.push(None);
             parts.push((Vec::new(), Vec::new()));
             continue;
         }
-        let operands: Vec<&Place> =
-            net.operands(id).iter().map(|o| places[o.index()].as_ref().expect("needed")).collect();
         let shifts = |place: &Place| operands.iter().map(|o| minus(o.origin, place.origin)).collect::<Vec<_>>();
-        let none = || refused(layer, "is not the same sum at every position, which lanes by offset need");
         let (place, fans) = match layer.kind() {
             Kind::Input => (Place::of_shape(&input_shape(net, id)).ok_or_else(none)?, Vec::new()),
             Kind::Elementwise(_) => (operands[0].clone(), Vec::new()),
-            Kind::Product => {
-                let alike = operands.iter().all(|o| o.channels == operands[0].channels && o.shape == operands[0].shape);
-                (alike.then(|| operands[0].clone()).ok_or_else(none)?, Vec::new())
-            }
+            Kind::Product => (alike().then(|| operands[0].clone()).ok_or_else(none)?, Vec::new()),
             kind => {
                 let Stencil { place, fans, beyond } =
                     kind.linear().and_then(|l| l.stencil(&operands, layer.shape())).ok_or_else(none)?;
