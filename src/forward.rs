@@ -37,6 +37,8 @@ pub(crate) struct Forward {
     second: Second,
     /// What each layer's block holds.
     parts: Vec<Parts>,
+    /// Functions behind which nobody reads first order any more: it is left as it was.
+    spent: Vec<bool>,
     /// Layers whose operands' blocks are looked at on the way.
     tapped: Vec<bool>,
 }
@@ -64,7 +66,15 @@ impl Forward {
         keep: impl Fn(LayerId) -> bool,
         tap: impl Fn(LayerId) -> bool,
     ) -> Self {
-        let mut parts = parts(net, second, with_first || second == Second::None, &keep, &tap);
+        let first_wanted = with_first || second == Second::None;
+        let mut parts = parts(net, second, first_wanted, &keep, &tap);
+        let spent = |id: LayerId| {
+            let both = parts[id.index()].first && parts[id.index()].second;
+            let read = || net.readers(id).any(|(reader, _)| parts[reader.index()].first || tap(reader));
+            let function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
+            function && both && !(keep(id) && first_wanted) && !read()
+        };
+        let spent = net.layers().map(|(id, _)| spent(id)).collect();
         // Layers that come straight from the seeds are written out only for readers that cannot take them row by row.
         let written = |id: LayerId| {
             let taken = |r: LayerId| match net.layer(id).kind() {
@@ -96,7 +106,7 @@ impl Forward {
             _ => None,
         };
         let schedule = Schedule::new(&order, size, |id| net.operands(id).to_vec(), &keep, in_place);
-        Forward { schedule, second, parts, tapped: order.iter().map(|&id| tap(id)).collect() }
+        Forward { schedule, second, parts, spent, tapped: order.iter().map(|&id| tap(id)).collect() }
     }
 
     /// Lanes of a sweep: those of first order, and that of their sum.
@@ -112,6 +122,7 @@ impl Forward {
             let of_layer = net.work_of(id);
             let made = if seeded && layer.kind().takes_seeds() { of_layer.seeded() } else { of_layer };
             let Parts { first, second } = self.parts[id.index()];
+            let first = first && !self.spent[id.index()];
             let (each, sum) = (second && self.second == Second::Each, second && self.second == Second::Sum);
             work.add_with_sum(layer.units(), usize::from(first) + usize::from(each), sum, made);
             // Rows that are made on the way and not written.
@@ -211,9 +222,10 @@ impl Forward {
                 Elementwise::forward(rows, slopes, lanes, out, width);
             }
         } else {
+            let function = if self.spent[id.index()] { Elementwise::forward_second } else { Elementwise::forward };
             spread.rows(out, width, net.layer(id).kind().chunk_rows(width), |rows, out| {
                 fetch(rows.clone(), out);
-                Elementwise::forward(rows, slopes, lanes, out, width);
+                function(rows, slopes, lanes, out, width);
             });
         }
     }

@@ -72,15 +72,8 @@ impl Elementwise {
             #[inline(always)]
             || {
                 for (k, row) in rows.zip(block.chunks_exact_mut(width)) {
-                    let (first_order, second_order) = row.split_at_mut(lanes.len());
-                    let slope = slopes.first.row(k);
-                    if !second_order.is_empty() {
-                        lanes.scale(slope, second_order, |s, d| s * d);
-                        if slopes.second.width > 0 {
-                            lanes.add_curvature(slopes.second.row(k), first_order, first_order, second_order);
-                        }
-                    }
-                    lanes.scale(slope, first_order, |s, j| s * j);
+                    Self::bend(k, slopes, lanes, row);
+                    lanes.scale(slopes.first.row(k), &mut row[..lanes.len()], |s, j| s * j);
                 }
             },
         );
@@ -96,6 +89,37 @@ impl Elementwise {
                 lanes.zip(slopes.first.row(unit), from, first_order, |s, j, _| s * j);
             },
         );
+    }
+
+    /// The same for second order alone; first order stays as it was.
+    pub(crate) fn forward_second<T: Scalar>(
+        rows: Range<usize>,
+        slopes: Slopes<'_, T>,
+        lanes: Lanes,
+        block: &mut [T],
+        width: usize,
+    ) {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (k, row) in rows.zip(block.chunks_exact_mut(width)) {
+                    Self::bend(k, slopes, lanes, row);
+                }
+            },
+        );
+    }
+
+    /// Second order of a row, if it has any.
+    #[inline(always)]
+    fn bend<T: Scalar>(k: usize, slopes: Slopes<'_, T>, lanes: Lanes, row: &mut [T]) {
+        let (first_order, second_order) = row.split_at_mut(lanes.len());
+        if second_order.is_empty() {
+            return;
+        }
+        lanes.scale(slopes.first.row(k), second_order, |s, d| s * d);
+        if slopes.second.width > 0 {
+            lanes.add_curvature(slopes.second.row(k), first_order, first_order, second_order);
+        }
     }
 
     /// `z̄ += σ' ā`.

@@ -83,6 +83,8 @@ struct Carried {
     lines: Vec<usize>,
     first: bool,
     second: bool,
+    /// Nobody reads first order any more: what is there is not what it should be.
+    spent: bool,
     /// The numbers of a line that later layers need.
     run: Range<usize>,
     fans: Vec<Sums>,
@@ -151,7 +153,10 @@ impl Tiles {
             .layers()
             .map(|(id, _)| {
                 let local = locals[id.index()].as_ref()?;
+                let read = net.readers(id).any(|(r, _)| needed[r.index()] && first[r.index()]);
+                let packed = net.output_layers().contains(&id) && matches!(wanted, Wanted::Outputs { first: true, .. });
                 let (first, second) = (first[id.index()], second[id.index()]);
+                let spent = first && second && !read && !packed;
                 let of_channel = |lanes: &Lanes| lanes.len() * (usize::from(first) + usize::from(second));
                 let mut lines = vec![0];
                 local.lanes.iter().for_each(|lanes| lines.push(lines[lines.len() - 1] + of_channel(lanes)));
@@ -161,6 +166,7 @@ impl Tiles {
                     lines,
                     first,
                     second,
+                    spent,
                     run: 0..0,
                     fans: Vec::new(),
                     shifts: local.shifts.clone(),
@@ -446,22 +452,24 @@ fn locals<T: Scalar>(net: &Network<T>, wanted: Wanted, needed: &[bool]) -> Resul
     let mut parts = Vec::new();
     let (mut wrapped, mut zeros) = ([0; AXES], [false; AXES]);
     for (id, layer) in net.layers() {
+        let operands: Vec<&Place> = net.operands(id).iter().filter_map(|o| places[o.index()].as_ref()).collect();
+        let alike = || operands.iter().all(|o| o.channels == operands[0].channels && o.shape == operands[0].shape);
+        let none = || refused(layer, "is not the same sum at every position, which lanes by offset need");
         if !needed[id.index()] {
+            // The terms of the last products are summed, though their lanes are not carried.
+            let summed = wanted.is_sums() && matches!(layer.kind(), Kind::Product);
+            if summed && !alike() {
+                return Err(none());
+            }
             places.push(None);
             parts.push((Vec::new(), Vec::new()));
             continue;
         }
-        let operands: Vec<&Place> =
-            net.operands(id).iter().map(|o| places[o.index()].as_ref().expect("needed")).collect();
         let shifts = |place: &Place| operands.iter().map(|o| minus(o.origin, place.origin)).collect::<Vec<_>>();
-        let none = || refused(layer, "is not the same sum at every position, which lanes by offset need");
         let (place, fans) = match layer.kind() {
             Kind::Input => (Place::of_shape(&input_shape(net, id)).ok_or_else(none)?, Vec::new()),
             Kind::Elementwise(_) => (operands[0].clone(), Vec::new()),
-            Kind::Product => {
-                let alike = operands.iter().all(|o| o.channels == operands[0].channels && o.shape == operands[0].shape);
-                (alike.then(|| operands[0].clone()).ok_or_else(none)?, Vec::new())
-            }
+            Kind::Product => (alike().then(|| operands[0].clone()).ok_or_else(none)?, Vec::new()),
             kind => {
                 let Stencil { place, fans, beyond } =
                     kind.linear().and_then(|l| l.stencil(&operands, layer.shape())).ok_or_else(none)?;

@@ -271,7 +271,8 @@ impl Tiles {
                 row.copy_from_slice(&from[..row.len()]);
             }
             let width = row.len();
-            Elementwise::forward(0..1, slopes, shape, row, width);
+            let function = if layer.spent { Elementwise::forward_second } else { Elementwise::forward };
+            function(0..1, slopes, shape, row, width);
         }
     }
 
