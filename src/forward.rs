@@ -122,7 +122,9 @@ impl Forward {
             let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
             let made = if seeded && layer.kind().takes_seeds() { 0 } else { net.operations_of(id) };
             let Parts { first, second } = self.parts[id.index()];
-            for (operations, carried) in operations.iter_mut().zip([first && !self.spent[id.index()], second]) {
+            // What is left as it was is still made here if it comes straight from the seeds.
+            let left = self.spent[id.index()] && self.schedule.slot(net.operands(id)[0]).is_some();
+            for (operations, carried) in operations.iter_mut().zip([first && !left, second]) {
                 *operations += u64::from(carried) * (made + cost::WRITE * layer.units() as u64);
             }
         }
