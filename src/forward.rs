@@ -122,7 +122,9 @@ impl Forward {
             let of_layer = net.work_of(id);
             let made = if seeded && layer.kind().takes_seeds() { of_layer.seeded() } else { of_layer };
             let Parts { first, second } = self.parts[id.index()];
-            let first = first && !self.spent[id.index()];
+            // What is left as it was is still made here if it comes straight from the seeds.
+            let left = self.spent[id.index()] && self.schedule.slot(net.operands(id)[0]).is_some();
+            let first = first && !left;
             let (each, sum) = (second && self.second == Second::Each, second && self.second == Second::Sum);
             work.add_with_sum(layer.units(), usize::from(first) + usize::from(each), sum, made);
             // Rows that are made on the way and not written.

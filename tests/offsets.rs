@@ -47,7 +47,7 @@ impl Local {
             }
             3 => {
                 let other = self.alike(&shape);
-                let scales = [Some(self.random.numbers(if number % 2 == 0 { 1 } else { shape[0] })), None];
+                let scales = [Some(self.random.numbers(if number.is_multiple_of(2) { 1 } else { shape[0] })), None];
                 let scales = if shape.len() > 1 { scales } else { [None, None] };
                 self.builder.weighted_sum(&name, &[x, other], &scales, None).unwrap()
             }
