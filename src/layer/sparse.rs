@@ -205,13 +205,11 @@ impl<T: Scalar> Linear<T> for Sparse<T> {
         }
         let shifts = &self.diagonals()?.shifts;
         let link = |(weight, &shift)| Link { operand: 0, channel: 0, shift: [0, 0, shift], weight };
-        let mut beyond = [Beyond::Unread; AXES];
-        // There a diagonal ends.
-        beyond[AXES - 1] = Beyond::Zeros;
         Some(Stencil {
             place: Place { shape: [1, 1, self.matrix.rows()], ..place.clone() },
             fans: vec![Fan { channels: 0..1, links: shifts.iter().enumerate().map(link).collect() }],
-            beyond,
+            // There the diagonals end.
+            beyond: [Beyond::Zeros; AXES],
         })
     }
 

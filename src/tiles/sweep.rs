@@ -4,7 +4,7 @@ use super::frame::Span;
 use super::kernel::Sum;
 use super::sums::Weighted;
 use super::{Carried, Tiles, Wanted};
-use crate::layer::stencil::{AXES, Place, Weights};
+use crate::layer::stencil::{AXES, Place, Weights, minus};
 use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
 use crate::network::{LayerId, Network};
 use crate::rows::Rows;
@@ -188,10 +188,13 @@ impl Tiles {
         let mut run = layer.run.clone();
         let mut offset = 0;
         if let Weights::Each(_) = weights {
-            // One axis and no number beyond its ends.
-            offset = i64::from(around.start[AXES - 1] - layer.place.origin[AXES - 1]);
-            let last = (layer.place.positions() as i64 - offset).clamp(0, run.end as i64) as usize;
-            run = run.start.max(offset.min(0).unsigned_abs() as usize).min(last)..last;
+            // The units are one row of the box, or none; in other rows there are no weights.
+            let first = minus(layer.place.origin, around.start);
+            let here = (0..AXES - 1).all(|axis| (0..around.len()[axis] as i32).contains(&first[axis]));
+            let units = if here { layer.place.positions() as i64 } else { 0 };
+            offset = -(self.frame.step(first) as i64);
+            let [start, end] = [-offset, units - offset].map(|at| at.clamp(run.start as i64, run.end as i64) as usize);
+            run = start..end;
         }
         for fan in &layer.fans {
             let stride = (layer.lines[fan.channels.start + 1] - layer.lines[fan.channels.start]) * line;
