@@ -290,6 +290,32 @@ fn large_grids_agree_with_lanes_by_color() {
 }
 
 #[test]
+fn a_row_of_weights_in_a_grid_is_one_row() {
+    let mut builder = Network::builder();
+    let x = builder.input("x", &[1, 1, 40]).unwrap();
+    let mut random = Random(11);
+    let matrix = TriMat::from_triplets((40, 40), (0..40).collect(), (0..40).collect(), random.numbers(40));
+    let row = builder.sparse("row", x, matrix.to_csr(), None).unwrap();
+    let weight = ArrayD::from_shape_vec(IxDyn(&[1, 1, 3, 3]), random.numbers(9)).unwrap();
+    let options = ConvOptions { padding: vec![[2, 3], [4, 1]], ..ConvOptions::default() };
+    let grid = builder.conv("grid", x, weight, None, &options).unwrap();
+    let outputs = [row, grid]
+        .map(|l| builder.activation(if l == row { "tanh 1" } else { "tanh 2" }, l, Activation::Tanh).unwrap());
+    let net = builder.build(&outputs).unwrap();
+    let x = point(&net, 5);
+    let plan = |lanes, tile| {
+        let options = PlanOptions::new(Quantity::HessianDiagonal).with_jacobian().lanes(lanes).tile(tile);
+        Plan::with(&net, &options.strategy(Strategy::DoubleForward)).unwrap().run_all(&net, x.view()).unwrap()
+    };
+    let color = plan(LaneKind::Color, 1);
+    for tile in [1, 7, 64, 1000] {
+        let offset = plan(LaneKind::Offset, tile);
+        compare(offset.hessian_diagonal.as_ref().unwrap(), color.hessian_diagonal.as_ref().unwrap()).unwrap();
+        compare(offset.jacobian.as_ref().unwrap(), color.jacobian.as_ref().unwrap()).unwrap();
+    }
+}
+
+#[test]
 fn a_layer_that_is_not_local_is_named() {
     let net = Network::chain([1, 8])
         .conv(Array2::ones((1, 3)).into_shape_with_order((1, 1, 3)).unwrap().into_dyn(), None, &ConvOptions::default())
