@@ -9,6 +9,7 @@ use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Values of all layers for a block of samples, and the derivatives of the nonlinear ones.
 #[derive(Clone, Debug)]
@@ -57,7 +58,13 @@ impl<T: Scalar> Tape<T> {
             let k = id.index();
             let mut out = std::mem::take(&mut self.values[k]);
             let operands = net.operands(id);
-            let mut bad = None;
+            // Whoever makes numbers looks at them while they are in the cache.
+            let sound = AtomicBool::new(true);
+            let check = |numbers: &[T]| {
+                if first_non_finite(numbers).is_some() {
+                    sound.store(false, Ordering::Relaxed);
+                }
+            };
             match layer.kind() {
                 Kind::Input => {
                     for (unit, row) in out.chunks_exact_mut(samples).enumerate() {
@@ -72,13 +79,16 @@ impl<T: Scalar> Tape<T> {
                         (std::mem::take(&mut self.first[k]), std::mem::take(&mut self.second[k]));
                     let z = self.values(operands[0]);
                     let buffers = [&mut out[..], &mut first, &mut second];
-                    pieces(spread, 0..layer.units(), samples, buffers, &|rows, buffers| e.value(rows, z, buffers));
-                    bad = [&first, &second].into_iter().find_map(|n| first_non_finite(n));
+                    pieces(spread, 0..layer.units(), samples, buffers, &|rows, mut buffers| {
+                        e.value(rows, z, buffers.each_mut().map(|numbers| &mut **numbers));
+                        buffers.iter().for_each(|numbers| check(numbers));
+                    });
                     (self.first[k], self.second[k]) = (first, second);
                 }
                 Kind::Product => {
                     let [a, b] = [self.values(operands[0]), self.values(operands[1])];
                     out.iter_mut().zip(a.data.iter().zip(b.data)).for_each(|(o, (&a, &b))| *o = a * b);
+                    check(&out);
                 }
                 Kind::Select(select) => {
                     let mut choice = std::mem::take(&mut self.choice[k]);
@@ -94,13 +104,16 @@ impl<T: Scalar> Tape<T> {
                         spread.rows(&mut out, samples, kind.chunk_rows(samples), |rows, out| {
                             linear.forward(rows.clone(), operands, out, samples);
                             linear.add_constant(rows, out, samples);
+                            check(out);
                         });
                     });
                 }
             }
-            bad = first_non_finite(&out).or(bad);
             self.values[k] = out;
-            if let Some((at, value)) = bad {
+            if !sound.into_inner() {
+                let numbers = [&self.values[k], &self.first[k], &self.second[k]];
+                let bad = numbers.into_iter().find_map(|numbers| first_non_finite(numbers));
+                let (at, value) = bad.expect("some number is not finite");
                 let (unit, sample) = (at / samples, first_sample + at % samples);
                 let message = match layer.kind() {
                     Kind::Elementwise(e) => {
