@@ -56,6 +56,7 @@ pub(crate) enum Beyond {
 }
 
 /// The numbers of a stencil's links.
+#[derive(Clone, Copy)]
 pub(crate) enum Weights<'a, T> {
     /// All are one.
     Ones,

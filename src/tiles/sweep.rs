@@ -1,5 +1,6 @@
 //! Carries the lanes of one tile through the network.
 
+use super::fold::fold;
 use super::frame::Span;
 use super::kernel::Sum;
 use super::sums::Weighted;
@@ -33,7 +34,7 @@ impl Tiles {
     /// Makes the work space large enough.
     pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Vec<T>>, scratch: &mut Vec<T>) {
         self.schedule.prepare(buffers, self.frame.line());
-        let needed = self.scratch * self.frame.line();
+        let needed = self.scratch * self.frame.line() + self.weights;
         if scratch.len() < needed {
             scratch.resize(needed, T::zero());
         }
@@ -138,6 +139,7 @@ impl Tiles {
                     out.fill(T::one());
                     self.clean(carried, 0..self.frame.line(), around, out);
                 }
+                Kind::Elementwise(_) if carried.folded => self.slopes(point, id, carried, around, out),
                 Kind::Elementwise(_) => {
                     let operand = net.operands(id)[0];
                     let here = self.schedule.slot(operand) == Some(slot);
@@ -153,7 +155,8 @@ impl Tiles {
                         buffers[slot] = buffer;
                         continue;
                     }
-                    self.linear(net, id, carried, around, linear.weights(&carried.place), buffers, out);
+                    let weights = linear.weights(&carried.place);
+                    self.linear(net, id, carried, around, weights, buffers, out, scratch);
                 }
             }
             buffers[slot] = buffer;
@@ -182,6 +185,7 @@ impl Tiles {
         weights: Weights<'_, T>,
         buffers: &[Vec<T>],
         out: &mut [T],
+        scratch: &mut [T],
     ) {
         let line = self.frame.line();
         let operands = net.operands(id);
@@ -202,6 +206,15 @@ impl Tiles {
                 if !(if second { layer.second } else { layer.first }) {
                     continue;
                 }
+                let channels = fan.channels.len();
+                let weights = match weights {
+                    Weights::Shared(weights) if !fan.folded.is_empty() => {
+                        let out = &mut scratch[..fan.folded.len() * channels];
+                        fold(&fan.folded, channels, second, weights, self.constants_of(net, operands[0]), out);
+                        Weights::Shared(out)
+                    }
+                    weights => weights,
+                };
                 let skipped = if second && layer.first { fan.lanes.len() } else { 0 };
                 for (lane, parts) in fan.lanes.iter().enumerate() {
                     let out = &mut out[(layer.line(fan.channels.start, lane) + skipped) * line..];
@@ -219,7 +232,6 @@ impl Tiles {
                             run: run.clone(),
                             accumulate: made,
                         };
-                        let channels = fan.channels.len();
                         vectorized(
                             #[inline(always)]
                             || match weights {
@@ -237,6 +249,31 @@ impl Tiles {
             }
         }
         self.clean(layer, run, around, out);
+    }
+
+    /// The weights with the constants of a folded layer.
+    fn constants_of<'a, T: Scalar>(&self, net: &'a Network<T>, folded: LayerId) -> &'a [T] {
+        let first = net.operands(folded)[0];
+        let place = &self.carried(first).place;
+        match net.layer(first).kind().linear().map(|l| l.weights(place)) {
+            Some(Weights::Shared(weights)) => weights,
+            _ => unreachable!("what is folded reads shared weights"),
+        }
+    }
+
+    /// The slopes of a folded layer, as lines.
+    fn slopes<T: Scalar>(&self, point: Point<'_, T>, id: LayerId, layer: &Carried, around: Span, out: &mut [T]) {
+        let line = self.frame.line();
+        let slopes = point.tape.slopes(id);
+        for (channel, lines) in layer.lines.windows(2).enumerate() {
+            let lines = out[lines[0] * line..lines[1] * line].chunks_exact_mut(line);
+            let orders = [(layer.first, slopes.first), (layer.second, slopes.second)];
+            for (line, (_, slopes)) in lines.zip(orders.into_iter().filter(|(has, _)| *has)) {
+                let there = &slopes.data[channel * layer.place.positions() * slopes.width..];
+                self.frame.load(&layer.place, there, slopes.width, around, line);
+            }
+        }
+        self.clean(layer, layer.run.clone(), around, out);
     }
 
     #[allow(clippy::too_many_arguments, reason = "what a layer is made of")]

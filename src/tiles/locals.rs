@@ -1,0 +1,222 @@
+//! What is known of each layer before the positions are cut into tiles: its place, what it reads, its lanes.
+
+use super::frame::Span;
+use super::offsets::{Interned, Lanes, Offset};
+use super::{MOST_LANES, Wanted};
+use crate::error::{Error, ErrorKind, Result};
+use crate::layer::stencil::{AXES, Beyond, Fan, Place, Position, Stencil, minus};
+use crate::layer::{Gather, Kind};
+use crate::network::{Layer, LayerId, Network};
+use crate::scalar::Scalar;
+
+/// What is known of a layer before the frame.
+pub(super) struct Local {
+    pub(super) place: Place,
+    pub(super) fans: Vec<Fan>,
+    pub(super) shifts: Vec<Position>,
+    pub(super) lanes: Vec<Lanes>,
+}
+
+/// The layers whose lanes the targets need.
+pub(super) fn needed<T: Scalar>(net: &Network<T>, wanted: Wanted) -> Vec<bool> {
+    let mut needed = vec![false; net.layers().len()];
+    for (id, _) in net.layers().rev() {
+        let target = match wanted {
+            Wanted::Outputs { .. } => net.output_layers().contains(&id),
+            Wanted::Sums { .. } => net.readers(id).any(|(r, _)| net.layer(r).kind().is_curved()),
+        };
+        needed[id.index()] = target || net.readers(id).any(|(r, _)| needed[r.index()]);
+    }
+    needed
+}
+
+/// Places, links and lanes of all needed layers; and the axes that come back to their beginning.
+pub(super) fn locals<T: Scalar>(
+    net: &Network<T>,
+    wanted: Wanted,
+    needed: &[bool],
+) -> Result<(Vec<Option<Local>>, [usize; AXES])> {
+    let mut places: Vec<Option<Place>> = Vec::new();
+    let mut parts = Vec::new();
+    let (mut wrapped, mut zeros) = ([0; AXES], [false; AXES]);
+    for (id, layer) in net.layers() {
+        let operands: Vec<&Place> = net.operands(id).iter().filter_map(|o| places[o.index()].as_ref()).collect();
+        let alike = || operands.iter().all(|o| o.channels == operands[0].channels && o.shape == operands[0].shape);
+        let none = || refused(layer, "is not the same sum at every position, which lanes by offset need");
+        if !needed[id.index()] {
+            // The terms of the last products are summed, though their lanes are not carried.
+            let summed = wanted.is_sums() && matches!(layer.kind(), Kind::Product);
+            if summed && !alike() {
+                return Err(none());
+            }
+            places.push(None);
+            parts.push((Vec::new(), Vec::new()));
+            continue;
+        }
+        let shifts = |place: &Place| operands.iter().map(|o| minus(o.origin, place.origin)).collect::<Vec<_>>();
+        let (place, fans) = match layer.kind() {
+            Kind::Input => (Place::of_shape(&input_shape(net, id)).ok_or_else(none)?, Vec::new()),
+            Kind::Elementwise(_) => (operands[0].clone(), Vec::new()),
+            Kind::Product => (alike().then(|| operands[0].clone()).ok_or_else(none)?, Vec::new()),
+            kind => {
+                let Stencil { place, fans, beyond } =
+                    kind.linear().and_then(|l| l.stencil(&operands, layer.shape())).ok_or_else(none)?;
+                for (axis, beyond) in beyond.into_iter().enumerate() {
+                    match beyond {
+                        Beyond::Unread => {}
+                        Beyond::Zeros => zeros[axis] = true,
+                        Beyond::Wrapped(around) if [0, around].contains(&wrapped[axis]) => wrapped[axis] = around,
+                        Beyond::Wrapped(_) => return Err(none()),
+                    }
+                }
+                (place, fans)
+            }
+        };
+        parts.push((fans, shifts(&place)));
+        places.push(Some(place));
+    }
+    // An axis comes back to its beginning for all layers or for none.
+    for axis in (0..AXES).filter(|&axis| wrapped[axis] > 0) {
+        let around = wrapped[axis];
+        let is_input = |id: LayerId| matches!(net.layer(id).kind(), Kind::Input);
+        for ((id, layer), place) in net.layers().zip(&places) {
+            let Some(place) = place else { continue };
+            // Where units are summed over, each counts once.
+            let summed = wanted.is_sums() && net.readers(id).any(|(r, _)| net.layer(r).kind().is_curved());
+            let repeats = !is_input(id) && !summed;
+            let whole = place.shape[axis] == around || place.shape[axis] > around && repeats;
+            if zeros[axis] || !whole {
+                return Err(refused(layer, "has ends on an axis that elsewhere comes back to its beginning"));
+            }
+        }
+    }
+    let mut locals: Vec<Option<Local>> = Vec::new();
+    let mut interned = Interned::default();
+    let mut channels = 0;
+    for (((id, layer), place), (fans, shifts)) in net.layers().zip(places).zip(parts) {
+        let Some(place) = place else {
+            locals.push(None);
+            continue;
+        };
+        let operands = net.operands(id);
+        let of = |q: usize, channel: usize| &locals[operands[q].index()].as_ref().expect("needed").lanes[channel];
+        let lanes: Vec<Lanes> = match layer.kind() {
+            Kind::Input => {
+                let first = channels;
+                channels += place.channels as u32;
+                (first..channels).map(|channel| interned.list(vec![Offset { channel, distance: [0; AXES] }])).collect()
+            }
+            Kind::Elementwise(_) => (0..place.channels).map(|c| of(0, c).clone()).collect(),
+            Kind::Product => {
+                let both = |c: usize| {
+                    let seen = |q: usize| of(q, c).iter().map(move |l| (q, l));
+                    let all = seen(0).chain(seen(1)).map(|(q, lane)| lane.seen_at(shifts[q], wrapped)).collect();
+                    interned.list(all)
+                };
+                (0..place.channels).map(both).collect()
+            }
+            _ => {
+                let mut lanes = vec![interned.list(Vec::new()); place.channels];
+                for fan in &fans {
+                    let list = interned.fan(fan, of, wrapped, MOST_LANES);
+                    let list = list.ok_or_else(|| refused(layer, "has too wide a window for lanes by offset"))?;
+                    lanes[fan.channels.clone()].fill(list);
+                }
+                lanes
+            }
+        };
+        locals.push(Some(Local { place, fans, shifts, lanes }));
+    }
+    Ok((locals, wrapped))
+}
+
+pub(super) fn refused<T: Scalar>(layer: &Layer<T>, why: &str) -> Error {
+    Error::new(ErrorKind::WrongStrategy, format!("the layer {why}")).in_layer(layer.name())
+}
+
+/// The shape that an input is used in, where it is only reshaped.
+pub(super) fn input_shape<T: Scalar>(net: &Network<T>, id: LayerId) -> Vec<usize> {
+    let reshaped = |(reader, _): (LayerId, usize)| match net.layer(reader).kind() {
+        Kind::Gather(g) if Gather::is_reshape(g) => Some(net.layer(reader).shape()),
+        _ => None,
+    };
+    let mut shapes = net.readers(id).map(reshaped);
+    match shapes.next().flatten() {
+        Some(shape) if shapes.all(|s| s == Some(shape)) => shape.to_vec(),
+        _ => net.layer(id).shape().to_vec(),
+    }
+}
+
+/// Whether first-order and second-order lanes of each layer are carried.
+pub(super) fn orders<T: Scalar>(
+    net: &Network<T>,
+    wanted: Wanted,
+    needed: &[bool],
+    folded: &[bool],
+) -> (Vec<bool>, Vec<bool>) {
+    let count = needed.len();
+    let (mut first, mut second) = (vec![false; count], vec![false; count]);
+    let (of_outputs, curves) = match wanted {
+        Wanted::Outputs { first, second } => (first, second),
+        Wanted::Sums { .. } => (false, false),
+    };
+    for (id, layer) in net.layers().filter(|(id, _)| needed[id.index()]) {
+        let above = net.operands(id).iter().any(|o| second[o.index()]);
+        second[id.index()] = curves && (above || layer.kind().is_curved());
+    }
+    for (id, _) in net.layers().rev().filter(|(id, _)| needed[id.index()]) {
+        let k = id.index();
+        let read = |(r, _): (LayerId, usize)| {
+            let curved = net.layer(r).kind().is_curved();
+            // A folded layer has the constants of what it reads from the weights; squares are made of rows.
+            let carried = !folded[r.index()];
+            curved && (second[r.index()] && carried || wanted.is_sums())
+                || needed[r.index()] && first[r.index()] && carried
+        };
+        // A curved layer makes both orders of one row.
+        let curved = net.layer(id).kind().is_curved() && second[k] && !folded[k];
+        first[k] = of_outputs && net.output_layers().contains(&id) || curved || net.readers(id).any(read);
+    }
+    (first, second)
+}
+
+/// The positions of each layer that a tile needs.
+pub(super) fn spans<T: Scalar>(
+    net: &Network<T>,
+    locals: &[Option<Local>],
+    wanted: Wanted,
+    tile: Span,
+) -> Vec<Option<Span>> {
+    let mut spans: Vec<Option<Span>> = vec![None; locals.len()];
+    let add = |spans: &mut Vec<Option<Span>>, id: LayerId, span: Span| {
+        let here = &mut spans[id.index()];
+        *here = Some(here.map_or(span, |s| s.and(span)));
+    };
+    for (id, layer) in net.layers().rev() {
+        if !wanted.is_sums() && net.output_layers().contains(&id) {
+            add(&mut spans, id, tile);
+        }
+        let operands = net.operands(id);
+        if wanted.is_sums() && layer.kind().is_curved() {
+            // Whatever sees an input of the tile.
+            for &operand in operands {
+                let lanes = locals[operand.index()].iter().flat_map(|l| l.lanes.iter().flat_map(|lanes| lanes.iter()));
+                for lane in lanes {
+                    add(&mut spans, operand, tile.shifted(minus([0; AXES], lane.distance)));
+                }
+            }
+        }
+        let (Some(local), Some(span)) = (&locals[id.index()], spans[id.index()]) else { continue };
+        for fan in &local.fans {
+            for link in &fan.links {
+                add(&mut spans, operands[link.operand], span.shifted(link.shift));
+            }
+        }
+        if local.fans.is_empty() {
+            for (&operand, &shift) in operands.iter().zip(&local.shifts) {
+                add(&mut spans, operand, span.shifted(shift));
+            }
+        }
+    }
+    spans
+}
