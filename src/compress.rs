@@ -143,6 +143,8 @@ pub(crate) struct RowPlaces {
     rows: Vec<[u32; 3]>,
     lists: Vec<Vec<u32>>,
     known: HashMap<Vec<u32>, u32>,
+    /// If tasks follow each other as the rows do, the first entry of each task.
+    follow: Option<Vec<usize>>,
 }
 
 impl RowPlaces {
@@ -158,6 +160,23 @@ impl RowPlaces {
             })
         };
         self.rows.push([task as u32, first as u32, list]);
+    }
+
+    /// The first entry of each of `tasks` tasks, and the end, if tasks follow each other as the rows do.
+    fn follow(&self, tasks: usize) -> Option<Vec<usize>> {
+        let (mut first, mut end) = (vec![0], 0);
+        for &[task, _, list] in &self.rows {
+            let (task, len) = (task as usize, self.lists[list as usize].len());
+            if len > 0 {
+                if first.len() > task + 1 {
+                    return None;
+                }
+                first.resize(task + 1, end);
+                end += len;
+            }
+        }
+        first.resize(tasks + 1, end);
+        Some(first)
     }
 }
 
@@ -210,7 +229,8 @@ impl Readout {
     }
 
     /// The same with places by rows.
-    pub(crate) fn by_rows(place: RowPlaces, tasks: usize, packed_len: usize) -> Self {
+    pub(crate) fn by_rows(mut place: RowPlaces, tasks: usize, packed_len: usize) -> Self {
+        place.follow = place.follow(tasks);
         Self::packed_alike(Places::Rows(place), tasks, packed_len)
     }
 
@@ -224,6 +244,14 @@ impl Readout {
         match &self.place {
             Places::Each(place) => place[entry].1,
             Places::Rows(_) => unreachable!("those who place entries themselves have a place for each"),
+        }
+    }
+
+    /// The first entry of each task, and the end, if tasks follow each other as the entries of the pattern do.
+    pub(crate) fn follow(&self) -> Option<&[usize]> {
+        match &self.place {
+            Places::Rows(places) => places.follow.as_deref(),
+            Places::Each(_) => None,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
 use crate::strategy::Quantity;
 use crate::tape::{Pass, Tape, tape_size};
-use crate::tiles::{Point, Weighted};
+use crate::tiles::{Point, Tiles, Weighted};
 use crate::workspace::{LaneSpace, Packed, PointSpace, Workspace, lend, lock};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -321,7 +321,9 @@ impl<T: Scalar> Run<'_, T> {
         points.resize_with(count, PointSpace::default);
         for space in points.iter_mut() {
             space.tape.reserve(net, samples, plan.order());
-            self.prepare(&mut space.packed, samples);
+            if plan.in_order().is_none() {
+                self.prepare(&mut space.packed, samples);
+            }
             match &plan.program {
                 Program::ReverseOverForward(rof) => {
                     rof.adjoints.prepare(&mut space.adjoints, plan.program.width() * samples);
@@ -339,6 +341,9 @@ impl<T: Scalar> Run<'_, T> {
                 Program::Nothing => {}
                 Program::Forward { tiles: Some(tiles), .. } | Program::Nodal(Nodal { tiles: Some(tiles), .. }) => {
                     tiles.prepare(&mut space.forward, &mut space.sums);
+                    if plan.in_order().is_some() {
+                        self.fit(0, &mut space.packed, samples);
+                    }
                 }
                 Program::Forward { sweep, .. } => sweep.prepare(&mut space.forward, width),
                 Program::Reverse { sweep, .. } => sweep.prepare(&mut space.reverse, width),
@@ -392,6 +397,12 @@ impl<T: Scalar> Run<'_, T> {
         }
         let PointSpace { tape, adjoints, packed } = space;
         let tape = &*tape;
+        if let Some(tiles) = plan.in_order() {
+            self.in_order(tiles, 0..tiles.count(), tape, [jacobian, second]);
+            self.workspace.count(plan.program.passes());
+            self.workspace.finished(samples);
+            return Ok(());
+        }
         self.prepare(packed, samples);
         match &plan.program {
             Program::Nothing => {}
@@ -442,6 +453,51 @@ impl<T: Scalar> Run<'_, T> {
         }
         self.workspace.finished(samples);
         Ok(())
+    }
+
+    /// Tiles that make stretches of the results: what a tile packs is put into its place while it is in the cache.
+    fn in_order(&self, tiles: &Tiles, range: Range<usize>, tape: &Tape<T>, results: [&mut [T]; 2]) {
+        let targets = [&self.plan.jacobian, &self.plan.diagonal];
+        // A result that is not wanted has no numbers.
+        let entries = |target: &Option<Target>, tiles: Range<usize>, result: &[T]| match target {
+            Some(target) if !result.is_empty() => {
+                let first = target.readout.follow().expect("results in order");
+                first[tiles.start]..first[tiles.end]
+            }
+            _ => 0..0,
+        };
+        let [jacobian, second] = results;
+        if range.len() > 1 {
+            let middle = range.start.midpoint(range.end);
+            let low = range.start..middle;
+            let at = entries(targets[0], low.clone(), jacobian).len();
+            let jacobian = jacobian.split_at_mut(at);
+            let at = entries(targets[1], low.clone(), second).len();
+            let second = second.split_at_mut(at);
+            let low = || self.in_order(tiles, low, tape, [jacobian.0, second.0]);
+            let mut high = || self.in_order(tiles, middle..range.end, tape, [jacobian.1, second.1]);
+            if self.tasks_apart {
+                rayon::join(low, high);
+            } else {
+                low();
+                high();
+            }
+            return;
+        }
+        lend(&self.workspace.lanes, |space| {
+            let LaneSpace { forward, sums, packed, .. } = space;
+            self.fit(range.start, packed, 1);
+            let point = Point { net: self.net, tape };
+            tiles.outputs(point, range.start, forward, sums, [&mut packed.jacobian, &mut packed.diagonal]);
+            for (target, result, packed) in
+                [(targets[0], jacobian, &packed.jacobian), (targets[1], second, &packed.diagonal)]
+            {
+                let entries = entries(target, range.clone(), result);
+                if let Some(target) = target.as_ref().filter(|_| !entries.is_empty()) {
+                    target.readout.unpack(&target.pattern, entries, |_| packed, 1, 0, result);
+                }
+            }
+        });
     }
 
     fn nodal(
@@ -554,14 +610,17 @@ impl<T: Scalar> Run<'_, T> {
     fn prepare(&self, packed: &mut Vec<Packed<T>>, samples: usize) {
         let tasks = self.plan.targets().map(|t| t.readout.tasks()).max().unwrap_or(0);
         packed.resize_with(packed.len().max(tasks), Packed::default);
-        let len = |target: &Option<Target>, task: usize| match target {
+        packed.iter_mut().enumerate().for_each(|(task, packed)| self.fit(task, packed, samples));
+    }
+
+    /// Makes the buffers of a task as long as they must be.
+    fn fit(&self, task: usize, packed: &mut Packed<T>, samples: usize) {
+        let len = |target: &Option<Target>| match target {
             Some(t) if task < t.readout.tasks() => t.readout.packed_len(task) * samples,
             _ => 0,
         };
-        for (task, packed) in packed.iter_mut().enumerate() {
-            packed.jacobian.resize(len(&self.plan.jacobian, task), T::zero());
-            packed.diagonal.resize(len(&self.plan.diagonal, task), T::zero());
-        }
+        packed.jacobian.resize(len(&self.plan.jacobian), T::zero());
+        packed.diagonal.resize(len(&self.plan.diagonal), T::zero());
     }
 }
 

@@ -12,6 +12,7 @@ use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
 use crate::strategy::{LaneKind, Quantity, Strategy};
 use crate::tape::tape_size;
+use crate::tiles::Tiles;
 use std::fmt;
 
 /// How a [`Plan`] is made; the default lets colorjet choose.
@@ -287,7 +288,9 @@ impl Plan {
     /// Work space of a run on one thread, in bytes; every further thread needs at most as much.
     pub fn workspace_bytes(&self, bytes_per_number: usize) -> u64 {
         let (per_task, shared) = self.program.buffer_sizes();
-        let packed = self.targets().map(|t| t.readout.packed()).sum::<usize>();
+        let in_order = self.in_order().is_some();
+        let of = |t: &Target| if in_order { t.readout.packed_len(0) } else { t.readout.packed() };
+        let packed = self.targets().map(of).sum::<usize>();
         let numbers = (self.tape + per_task + shared + packed) as u64;
         numbers.saturating_mul((self.samples * bytes_per_number) as u64)
     }
@@ -297,6 +300,15 @@ impl Plan {
         match self.quantity {
             Quantity::Jacobian => 1,
             Quantity::HessianDiagonal | Quantity::Laplacian => 2,
+        }
+    }
+
+    /// The tiles, if each makes a stretch of every result.
+    pub(crate) fn in_order(&self) -> Option<&Tiles> {
+        let follow = self.targets().all(|t| t.readout.follow().is_some());
+        match &self.program {
+            Program::Forward { tiles, .. } if follow && self.quantity != Quantity::Laplacian => tiles.as_ref(),
+            _ => None,
         }
     }
 

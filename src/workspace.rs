@@ -92,11 +92,12 @@ pub(crate) struct LaneSpace<T> {
     pub(crate) forward: Vec<Vec<T>>,
     pub(crate) reverse: Vec<Vec<T>>,
     pub(crate) sums: Vec<T>,
+    pub(crate) packed: Packed<T>,
 }
 
 impl<T> Default for LaneSpace<T> {
     fn default() -> Self {
-        LaneSpace { forward: Vec::new(), reverse: Vec::new(), sums: Vec::new() }
+        LaneSpace { forward: Vec::new(), reverse: Vec::new(), sums: Vec::new(), packed: Packed::default() }
     }
 }
 

@@ -30,10 +30,22 @@ struct Diagonals<T> {
     numbers: Vec<T>,
 }
 
+/// Rows that are made at once.
+const CHUNK: usize = 512;
+
 impl<T: Scalar> Diagonals<T> {
     /// `out += rows of A x`.
     #[inline(always)]
     fn multiply(&self, rows: Range<usize>, x: &[T], out: &mut [T]) {
+        // All diagonals while the numbers are in the nearest cache.
+        for (k, out) in out.chunks_mut(CHUNK).enumerate() {
+            let start = rows.start + k * CHUNK;
+            self.multiply_chunk(start..start + out.len(), x, out);
+        }
+    }
+
+    #[inline(always)]
+    fn multiply_chunk(&self, rows: Range<usize>, x: &[T], out: &mut [T]) {
         let count = self.numbers.len() / self.shifts.len().max(1);
         for (&shift, numbers) in self.shifts.iter().zip(self.numbers.chunks_exact(count.max(1))) {
             // Where the diagonal has columns.
