@@ -57,6 +57,31 @@ fn all() -> Vec<Activation> {
 }
 
 #[test]
+fn what_is_finite_everywhere_is_so_at_the_ends_of_all_numbers() {
+    fn check<T: Scalar + std::fmt::Debug>(activation: &Activation, ends: [T; 2]) {
+        let [least, most] = ends;
+        let mut z = vec![T::zero()];
+        let mut size = least;
+        while size.is_finite() {
+            z.extend([size, -size]);
+            size = size * T::from_f64(1.5);
+        }
+        z.extend([most, -most]);
+        let mut numbers = vec![T::zero(); 3 * z.len()];
+        let (value, rest) = numbers.split_at_mut(z.len());
+        let (first, second) = rest.split_at_mut(z.len());
+        activation.eval_slice_second(&z, value, first, second);
+        assert!(numbers.iter().all(|n| n.is_finite()), "{}", activation.name());
+    }
+    let finite: Vec<_> = all().into_iter().filter(Activation::is_finite_everywhere).collect();
+    assert!(finite.len() >= 10);
+    for activation in &finite {
+        check(activation, [f64::MIN_POSITIVE, f64::MAX]);
+        check(activation, [f32::MIN_POSITIVE, f32::MAX]);
+    }
+}
+
+#[test]
 fn kinks_follow_the_documented_convention() {
     for zero in [0.0f64, -0.0] {
         assert_eq!(Relu.eval(zero), [0.0, 0.0, 0.0]);

@@ -212,6 +212,12 @@ impl Activation {
         }
     }
 
+    /// Whether σ, σ' and σ'' are known to be finite at every finite number: no domain to leave, nothing to overflow.
+    pub fn is_finite_everywhere(&self) -> bool {
+        use Activation::*;
+        matches!(self, Identity | Relu | Tanh | Sigmoid | Softplus | Softsign | Silu | Gelu | Sin | Cos | Atan | Erf)
+    }
+
     /// Whether σ'' is nonzero somewhere: such units make second derivatives.
     ///
     /// ELU counts for any alpha, by structure and not by the value of a parameter.
