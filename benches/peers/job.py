@@ -48,26 +48,34 @@ class Way:
 
 
 class Reference:
-    """colorjet's numbers: `dense` as points × outputs × inputs (Laplacians: points × outputs), or the nonzeros."""
+    """colorjet's numbers for the check: points × entries with their structure, or arrays without holes."""
 
-    def __init__(self, folder, name, quantity, shape):
-        stem = folder / f"{name}.{quantity}"
-        load = lambda suffix: np.load(f"{stem}{suffix}")
-        self.values = load(".npy")
-        self.shape = shape
+    def __init__(self, folder, name, part):
+        path = lambda ending: folder / f"{name}.{part}{ending}.npy"
+        self.values = np.load(path(""))
         self.indices = None
-        if stem.with_name(stem.name + ".indices.npy").exists():
-            self.indices = load(".indices.npy").astype(np.int64)
-            self.indptr = load(".indptr.npy").astype(np.int64)
-            self.rows = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+        if path(".indices").exists():
+            self.indices, indptr = np.load(path(".indices")), np.load(path(".indptr"))
+            self.rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
 
     def difference(self, numbers):
-        """The largest difference relative to the largest value; `numbers` as here, or dense."""
-        ours = self.values
+        """The largest difference relative to the largest value; matrices are points × outputs × inputs."""
         theirs = np.asarray(numbers)
         if self.indices is not None and theirs.ndim == 3:
             theirs = theirs[:, self.rows, self.indices]
-        theirs = theirs.reshape(ours.shape)
-        if not np.isfinite(theirs).all():
-            return float("inf")
-        return float(np.abs(theirs - ours).max(initial=0) / max(np.abs(ours).max(initial=0), 1e-300))
+        apart = np.abs(theirs.reshape(self.values.shape) - self.values)
+        relative = float(apart.max() / np.abs(self.values).max())
+        # Numbers that are none must not pass a comparison.
+        return relative if np.isfinite(relative) else float("inf")
+
+
+class References(Reference):
+    """Those of the Jacobian and the Hessian diagonal from one pass, the latter of which stands for itself."""
+
+    def __init__(self, folder, name):
+        super().__init__(folder, name, "D")
+        self.jacobian = Reference(folder, name, "J")
+
+    def difference(self, numbers):
+        first, second = numbers
+        return max(self.jacobian.difference(first), super().difference(second))

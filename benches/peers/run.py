@@ -36,6 +36,8 @@ def options():
 def enter(threads):
     """Goes on in the environment with all packages, and with the same cores for everyone."""
     environment = dict(os.environ, COLORJET_PEERS=str(VENV), NPROC=str(threads))
+    # Later runs find what torch.compile made.
+    environment["TORCHINDUCTOR_CACHE_DIR"] = str(TARGET / "peers" / "inductor")
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
         environment[name] = str(threads)
     if threads == 1:
@@ -96,7 +98,7 @@ def measure(tool, workload, quantity, shared, args, head):
     """All ways of one quantity of one workload, and colorjet's."""
     import numpy as np
     import timing
-    from job import Job, Reference
+    from job import Job, Reference, References
     from networks import Network
 
     name = workload["name"]
@@ -111,13 +113,13 @@ def measure(tool, workload, quantity, shared, args, head):
             shared["network"] = Network(tool.folder / f"{name}.safetensors", dtype)
             shared["points"] = np.load(tool.folder / f"{name}.x.npy").astype(dtype).reshape(-1, workload["n"])
         tool.write_values(name, quantity)
-        reference = Reference(tool.folder, name, quantity, (workload["m"], workload["n"]))
+        folder = tool.folder
+        reference = References(folder, name) if quantity == "yJD" else Reference(folder, name, quantity)
         job = Job(
             name, workload["title"], quantity, shared["network"], shared["points"],
             workload["m"], reference, args.threads, shared,
         )
         survivors = survey(job, args, result)
-        own = lambda: min(tool.times(name, quantity, SAMPLE)["seconds"])
         own = lambda: float(np.median(tool.times(name, quantity, SAMPLE)["seconds"]))
         result["ways"], result["colorjet"] = timing.in_turns(survivors, own, 3 if args.quick else 5)
     summarize(result, answer, head, args)
@@ -130,7 +132,6 @@ def survey(job, args, result):
     import ways_jax
     import ways_sparse
     import ways_torch
-    from job import Refused
 
     survivors = {}
     words = args.ways.split(",") if args.ways else [""]
@@ -146,7 +147,7 @@ def survey(job, args, result):
                         survivors[name + suffix] = way
                         built = time.perf_counter() - start
                         say(f"  {name}{suffix}: {timing.in_words(first)}, {built:.0f} s with compilation")
-            except (Refused, Exception) as refusal:
+            except Exception as refusal:
                 word = str(refusal).strip().splitlines() or [""]
                 result["dropped"][name] = f"refused ({type(refusal).__name__}: {word[0][:160]})"
                 say(f"  {name}: {result['dropped'][name]}")
@@ -157,12 +158,11 @@ def admit(way, job, args, result, name):
     """Seconds of one evaluation, or None if the way does not count."""
     import timing
 
-    numbers = way.numbers(way.run())
-    difference = job.reference.difference(numbers)
-    result["difference"][name] = difference
     start = time.perf_counter()
-    way.run()
+    outcome = way.run()
     seconds = time.perf_counter() - start
+    difference = job.reference.difference(way.numbers(outcome))
+    result["difference"][name] = difference
     if not difference <= TOLERANCE[args.dtype]:
         result["dropped"][name] = f"WRONG by {difference:.1e}"
     elif seconds > args.limit:

@@ -1,6 +1,7 @@
 """The Rust half, `colorjet-peers`: it writes the networks, computes colorjet's numbers, and takes colorjet's times."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,7 +19,9 @@ def build():
 class RustTool:
     def __init__(self, program, folder, dtype):
         self.program, self.folder, self.dtype = program, folder, dtype
-        folder.mkdir(parents=True, exist_ok=True)
+        # Numbers of an earlier run may be of other networks.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         self.output("write", folder, dtype)
         self.workloads = json.loads((folder / "workloads.json").read_text())
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
@@ -33,7 +36,10 @@ class RustTool:
         answer = self.server.stdout.readline()
         if not answer:
             raise RuntimeError(f"the Rust tool ended at {line!r}")
-        return json.loads(answer)
+        answer = json.loads(answer)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer
 
     def times(self, name, quantity, seconds):
         return self.ask(f"{name} {quantity} {seconds}")

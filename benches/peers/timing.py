@@ -6,6 +6,9 @@ import time
 # Seconds of a sample, at least.
 SHORTEST = 0.02
 
+# A way this many times slower than the fastest at first sight is not measured again.
+HOPELESS = 3
+
 
 def sample(way, repeats):
     start = time.perf_counter()
@@ -14,19 +17,27 @@ def sample(way, repeats):
     return (time.perf_counter() - start) / (repeats * way.evaluations)
 
 
-def repeats_for(way, seconds):
-    return max(1, round(SHORTEST / max(seconds, 1e-9)))
+def first_look(way):
+    """(seconds, repeats that fill a sample)."""
+    seconds = min(sample(way, 1) for _ in range(2))
+    repeats = max(1, round(SHORTEST / (seconds * way.evaluations)))
+    return min(seconds, sample(way, repeats)), repeats
 
 
 def in_turns(ways, colorjet, rounds):
-    """Medians of the ways' seconds by name, and of colorjet's; `colorjet()` takes one sample."""
-    repeats = {name: repeats_for(way, sample(way, 1) * way.evaluations) for name, way in ways.items()}
-    samples, own = {name: [] for name in ways}, []
+    """Seconds of the ways by name, and of colorjet, whose samples `colorjet()` takes.
+
+    Medians of all rounds for those that can win; the first look for those that are much slower than the fastest.
+    """
+    looks = {name: first_look(way) for name, way in ways.items()}
+    seconds = {name: look for name, (look, _) in looks.items()}
+    close = [name for name in ways if seconds[name] <= HOPELESS * min(seconds.values())]
+    samples, own = {name: [] for name in close}, []
     for _ in range(rounds):
-        for name, way in ways.items():
-            samples[name].append(sample(way, repeats[name]))
+        for name in close:
+            samples[name].append(sample(ways[name], looks[name][1]))
         own.append(colorjet())
-    return {name: statistics.median(s) for name, s in samples.items()}, statistics.median(own)
+    return seconds | {name: statistics.median(s) for name, s in samples.items()}, statistics.median(own)
 
 
 def in_words(seconds):

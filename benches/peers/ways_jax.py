@@ -128,6 +128,9 @@ def jacobians(job):
 
 def methods(job):
     """Names, methods, and whether their entries are inputs × outputs."""
+    if job.name == "nodes":
+        # A direction for each input of each node would be a hundred times the work.
+        return
     yield "jvp of jvp", nested_jvp, True
     yield "jet", taylor, True
     maps = {"": all_at_once}
@@ -184,18 +187,18 @@ def compiled(job, function, numbers=lambda result: result, constants=()):
 
 
 def entries(job, transposed):
-    """What is compared: the last part of a result, as points × outputs × inputs."""
+    """What is compared: matrices as points × outputs × inputs, of yJD the last two."""
 
-    def numbers(result):
-        result = np.asarray(result[-1] if job.quantity == "yJD" else result)
+    def matrix(result):
+        result = np.asarray(result)
         return result.swapaxes(1, 2) if transposed and job.quantity != "L" else result
 
-    return numbers
+    return lambda result: [matrix(r) for r in result[1:]] if job.quantity == "yJD" else matrix(result)
 
 
 def ways(job):
     """(name, builder) for each way; a builder yields (suffix, Way)."""
-    if job.sparse or job.quantity == "pattern":
+    if job.sparse:
         return
     f = job.network.jax()
     chosen = []

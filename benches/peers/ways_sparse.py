@@ -26,7 +26,7 @@ def unpacking(job, of_colors):
     """For the check: the reference's entries from a result of colors × outputs."""
 
     def numbers(result):
-        packed = np.asarray(result[-1] if job.quantity == "yJD" else result)
+        packed = np.asarray(result)
         if job.quantity == "L":
             return packed
         return packed[of_colors[job.reference.indices], job.reference.rows][None]
@@ -43,17 +43,11 @@ def compressed_jvp(job, form, in_turn, unpack):
 
     def packed(points):
         x = points[0]
-        if job.quantity == "J":
-            return several(lambda e: jax.jvp(f, (x,), (e,))[1], seeds, in_turn)
-
-        def along(e):
-            (_, _), (first, second) = jax.jvp(lambda x: jax.jvp(f, (x,), (e,)), (x,), (e,))
-            return (first, second) if job.quantity == "yJD" else second
-
-        result = several(along, seeds, in_turn)
-        if job.quantity == "L":
-            return result.sum(0)
-        return (f(x), *result) if job.quantity == "yJD" else result
+        first = lambda x, e: jax.jvp(f, (x,), (e,))[1]
+        second = lambda x, e: jax.jvp(lambda x: first(x, e), (x,), (e,))[1]
+        order = first if job.quantity == "J" else second
+        result = several(lambda e: order(x, e), seeds, in_turn)
+        return result.sum(0) if job.quantity == "L" else result
 
     if not unpack:
         return jitted(packed, job.points, numbers)
@@ -77,15 +71,13 @@ def compressed_hvp(job, form, in_turn, reverse_first):
             product = lambda e: jax.grad(lambda x: jax.jvp(scalar, (x,), (e,))[1])(x)
         # Masked and added up, each input keeps the entry of its own color.
         second = several(lambda e: e * product(e), seeds, in_turn).sum(0)
-        if job.quantity == "L":
-            return second.sum()
-        return (*jax.value_and_grad(scalar)(x), second) if job.quantity == "yJD" else second
+        return second.sum() if job.quantity == "L" else second
 
-    return jitted(all_colors, job.points, last_part(job))
+    return jitted(all_colors, job.points, flat(job))
 
 
-def last_part(job):
-    return lambda r: np.asarray(r[-1] if job.quantity == "yJD" else r).reshape(job.reference.values.shape)
+def flat(job):
+    return lambda result: np.asarray(result).reshape(job.reference.values.shape)
 
 
 def bends(network, form):
@@ -136,7 +128,7 @@ def lattice_by_units(job, form):
         windows = sum(windows[:, d : d + n] for d in range(2 * radius + 1))
         return (windows * seeds).sum(0)
 
-    return jitted(run, job.points, last_part(job))
+    return jitted(run, job.points, flat(job))
 
 
 def nodes_by_units(job, form, one_point):
@@ -147,7 +139,7 @@ def nodes_by_units(job, form, one_point):
     total = (lambda d: d.sum()) if job.quantity == "L" else lambda d: d.reshape(-1)
     at = lambda x: total(of_point(x, seeds))
     run = (lambda p: lax.map(at, p)) if one_point else jax.vmap(at)
-    return jitted(run, job.points, last_part(job))
+    return jitted(run, job.points, flat(job))
 
 
 def node_features(job):
@@ -167,12 +159,10 @@ def nodes_hvp(job, form, reverse_first, one_point):
         else:
             product = lambda e: jax.grad(lambda x: jax.jvp(scalar, (x,), (e,))[1])(x)
         second = jax.vmap(lambda e: e * product(e))(seeds).sum(0)
-        if job.quantity == "L":
-            return second.sum()
-        return (*jax.value_and_grad(scalar)(x), second) if job.quantity == "yJD" else second
+        return second.sum() if job.quantity == "L" else second
 
     run = (lambda p: lax.map(at, p)) if one_point else jax.vmap(at)
-    return jitted(run, job.points, last_part(job))
+    return jitted(run, job.points, flat(job))
 
 
 def nodes_jvp(job, form, one_point):
@@ -187,7 +177,7 @@ def nodes_jvp(job, form, one_point):
         return second.sum() if job.quantity == "L" else second.reshape(-1)
 
     run = (lambda p: lax.map(at, p)) if one_point else jax.vmap(at)
-    return jitted(run, job.points, last_part(job))
+    return jitted(run, job.points, flat(job))
 
 
 def asdex_jacobian(job, form):
@@ -205,7 +195,14 @@ def asdex_hessian(job, form):
     coloring = asdex.hessian_coloring_from_sparsity(pattern)
     hessian = asdex.hessian_from_coloring(lambda x: f(x)[0], coloring, output_format="bcoo")
     diagonal = np.flatnonzero(pattern.rows == pattern.cols)
-    yield from jitted(lambda p: hessian(p[0]).data[diagonal], job.points, last_part(job))
+    yield from jitted(lambda p: hessian(p[0]).data[diagonal], job.points, flat(job))
+
+
+def torch_way(once, compile, numbers):
+    if compile:
+        # The compiler runs at the first call.
+        once()
+    yield "", Way(once, numbers)
 
 
 def torch_compressed(job, form, compile):
@@ -229,11 +226,10 @@ def torch_compressed(job, form, compile):
         with torch.no_grad():
             return run(points[0])
 
-    yield "", Way(once, unpacking(job, of_colors))
+    yield from torch_way(once, compile, unpacking(job, of_colors))
 
 
-def torch_compressed_hvp(job, form, compile):
-    of_colors, _ = colors.columns(job)
+def torch_compressed_hvp(job, form, compile, of_colors):
     f, points = job.network.torch(form), torch.from_numpy(np.ascontiguousarray(job.points))
     seeds = torch.from_numpy(colors.seeds(of_colors, job.points.dtype))
 
@@ -244,24 +240,23 @@ def torch_compressed_hvp(job, form, compile):
         return second.sum() if job.quantity == "L" else second
 
     torch.compiler.reset()
-    run = torch.compile(all_colors, fullgraph=True, dynamic=False) if compile else all_colors
+    everything = torch.func.vmap(all_colors)
+    run = torch.compile(everything, fullgraph=True, dynamic=False) if compile else everything
 
     def once():
         with torch.no_grad():
-            return run(points[0])
+            return run(points)
 
-    yield "", Way(once, lambda r: last_part(job)(r.numpy()))
+    yield from torch_way(once, compile, flat(job))
 
 
 def plain_gradient(job, form):
     f = job.network.jax(form)
-    yield from jitted(lambda p: jax.vmap(jax.grad(lambda x: f(x)[0]))(p), job.points, last_part(job))
+    yield from jitted(lambda p: jax.vmap(jax.grad(lambda x: f(x)[0]))(p), job.points, flat(job))
 
 
 def ways(job):
     """(name, builder) for each way; a builder yields (suffix, Way)."""
-    if job.quantity == "pattern":
-        return
     if job.name == "nodes" and job.quantity != "J":
         yield from of_nodes(job)
     elif job.sparse and job.outputs == 1:
@@ -275,9 +270,11 @@ def of_nodes(job):
         for one_point, word in ((False, ""), (True, ", a point at a time")):
             yield f"jax jvp of grad, 4 colors, {form}{word}", lambda f=form, o=one_point: nodes_hvp(job, f, True, o)
             yield f"jax grad of jvp, 4 colors, {form}{word}", lambda f=form, o=one_point: nodes_hvp(job, f, False, o)
-            if job.quantity != "yJD":
-                yield f"jax jvp of jvp, 4 colors, {form}{word}", lambda f=form, o=one_point: nodes_jvp(job, f, o)
-                yield f"jax nodal by hand, 4 colors, {form}{word}", lambda f=form, o=one_point: nodes_by_units(job, f, o)
+            yield f"jax jvp of jvp, 4 colors, {form}{word}", lambda f=form, o=one_point: nodes_jvp(job, f, o)
+            yield f"jax nodal by hand, 4 colors, {form}{word}", lambda f=form, o=one_point: nodes_by_units(job, f, o)
+        for compile, word in ((False, "torch"), (True, "torch.compile")):
+            build = lambda f=form, c=compile: torch_compressed_hvp(job, f, c, node_features(job))
+            yield f"{word} jvp of grad, 4 colors, {form}", build
 
 
 def of_lattice(job):
@@ -288,10 +285,12 @@ def of_lattice(job):
         for in_turn, word in ((False, ""), (True, ", colors in turn")):
             yield f"jax jvp of grad, {form}{word}", lambda f=form, t=in_turn: compressed_hvp(job, f, t, True)
             yield f"jax grad of jvp, {form}{word}", lambda f=form, t=in_turn: compressed_hvp(job, f, t, False)
-        if job.quantity != "yJD":
-            yield f"jax nodal by hand, {form}", lambda f=form: lattice_by_units(job, f)
-            yield f"torch jvp of grad, {form}", lambda f=form: torch_compressed_hvp(job, f, False)
-            yield f"torch.compile jvp of grad, {form}", lambda f=form: torch_compressed_hvp(job, f, True)
+        yield f"jax nodal by hand, {form}", lambda f=form: lattice_by_units(job, f)
+        # Eager loops over channels take forever, and so does their compilation.
+        if form != "fused":
+            for compile, word in ((False, "torch"), (True, "torch.compile")):
+                build = lambda f=form, c=compile: torch_compressed_hvp(job, f, c, colors.columns(job)[0])
+                yield f"{word} jvp of grad, {form}", build
     if job.quantity == "D":
         yield "asdex hessian, its diagonal", lambda: asdex_hessian(job, "native")
 
@@ -307,6 +306,7 @@ def of_local_outputs(job):
                 yield f"{name}, entries", lambda f=form, t=in_turn: compressed_jvp(job, f, t, True)
         if job.quantity == "J":
             yield f"asdex jacobian, {form}", lambda f=form: asdex_jacobian(job, f)
-        if job.quantity != "yJD":
+        # Eager loops over channels take forever, and so does their compilation.
+        if form != "fused":
             yield f"torch {base}, {form}, packed", lambda f=form: torch_compressed(job, f, False)
             yield f"torch.compile {base}, {form}, packed", lambda f=form: torch_compressed(job, f, True)

@@ -67,12 +67,12 @@ def methods(job):
 
 def ways(job):
     """(name, builder) for each way; a builder yields (suffix, Way)."""
-    if job.sparse or job.quantity == "pattern":
+    if job.sparse or job.name == "nodes":
         return
     torch.set_num_threads(job.threads)
     f = job.network.torch()
     points = torch.from_numpy(np.ascontiguousarray(job.points))
-    last = lambda r: (r[-1] if job.quantity == "yJD" else r).detach().numpy()
+    numbers = lambda r: [part.numpy() for part in r[1:]] if job.quantity == "yJD" else r.numpy()
 
     def build(method, compile):
         torch.compiler.reset()
@@ -83,7 +83,10 @@ def ways(job):
             with torch.no_grad():
                 return run(points)
 
-        yield "", Way(once, last)
+        if compile:
+            # The compiler runs at the first call.
+            once()
+        yield "", Way(once, numbers)
 
     for name, method in methods(job).items():
         yield f"torch {name}", lambda m=method: build(m, False)
