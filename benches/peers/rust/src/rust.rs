@@ -9,6 +9,7 @@ use crate::workloads::DENSE50;
 use colorjet::{Activation, Kind, Network};
 use ndarray::{Array1, Array2};
 use num_dual::{Dual2_64, DualNum, second_derivative};
+use num_traits::Float;
 use serde_json::json;
 use std::error::Error;
 use std::rc::Rc;
@@ -118,7 +119,7 @@ fn echidna_value(layers: &Layers, x: &[echidna::BReverse<f64>]) -> echidna::BRev
     let mut values = x.to_vec();
     for (number, (weight, bias)) in layers.iter().enumerate() {
         if number > 0 {
-            values.iter_mut().for_each(|v| *v = v.tanh());
+            values.iter_mut().for_each(|v| *v = Float::tanh(*v));
         }
         let unit = |(row, &bias): (ndarray::ArrayView1<f64>, &f64)| {
             let terms = row.iter().zip(&values).map(|(&w, &v)| v * w);

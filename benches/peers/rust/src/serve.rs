@@ -99,7 +99,7 @@ impl<T: Scalar> Server<T> {
     }
 
     /// Writes what a run yields: `NAME.QUANTITY.npy` with m × n numbers if that is little, or points × entries with
-    /// the structure beside it; values and Laplacians points × m. The parts of yJD are files y, J and D.
+    /// the structure beside it; Laplacians points × m. For yJD that is D; y and J are `NAME.yJD.y.npy`, `NAME.yJD.J.npy`.
     fn values(&mut self, name: &str, what: &str) -> Answer {
         let (dir, mut written) = (self.dir.clone(), Vec::new());
         let mut put = |part: &str, array: &dyn Fn(&Path) -> Result<(), ndarray_npy::WriteNpyError>| {
@@ -116,7 +116,8 @@ impl<T: Scalar> Server<T> {
         } else {
             let job = self.job(name, what)?;
             job.run()?;
-            for (part, numbers, pattern) in job.results() {
+            for (result, numbers, pattern) in job.results() {
+                let part = &if what.ends_with(result) { what.to_owned() } else { format!("{what}.{result}") };
                 let numbers = numbers.mapv(Scalar::to_f64);
                 let Some(pattern) = pattern else {
                     put(part, &|path| write_npy(path, &numbers))?;
