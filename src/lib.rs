@@ -32,8 +32,8 @@
 //! | call | result | shape | sweeps |
 //! |---|---|---|---|
 //! | [`Network::value`] | y | m | one |
-//! | [`jacobian`] | dy_i/dx_j | m × n, sparse | a forward lane for each column color, or a reverse lane for each row color |
-//! | [`hessian_diagonal`] | d²y_i/dx_j² | m × n, sparse | a second-order lane for each color; or adjoints and a tangent lane for each; or Hessian-vector products |
+//! | [`jacobian`] | dy_i/dx_j | m × n, sparse | a forward lane for each column color or offset, or a reverse lane for each row color |
+//! | [`hessian_diagonal`] | d²y_i/dx_j² | m × n, sparse | a second-order lane for each color or offset; or adjoints and a tangent lane for each; or Hessian-vector products |
 //! | [`laplacian`] | Σ_j d²y_i/dx_j² | m | as the Hessian diagonal, whose rows it sums; or a lane for each color and one for the sum |
 //! | [`Plan::run`] | the planned quantity at a point | m × n, sparse | [`Plan::passes`] |
 //! | [`Plan::run_all`] | value, Jacobian, Hessian diagonal or Laplacian | | the same |
@@ -57,7 +57,8 @@
 //! 4. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules.
 //! 5. `network`, `coloring`: the layer graph; orders, distance-1 and partial distance-2 colorings, checkers.
 //! 6. `sparsity`: dependency sets through the graph; `files`: networks, arrays and patterns in files.
-//! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes.
+//! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes; `tiles`:
+//!    the sweep of a local network, whose lanes belong to distances, tile by tile.
 //! 8. `compress`: seeds from colors, recovery as a gather; `apart`, `influence`, `nodal`: sums over the nonlinear units.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
 //! 10. `workspace`, `exec`, `calls`: running it; `plot`: pictures of all this; `guide`: pages of text.

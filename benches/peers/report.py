@@ -40,13 +40,13 @@ def head_lines(head):
     ]
 
 
-COLUMNS = "| workload | quantity | best peer | time | colorjet | time | ratio | of the limit |"
+COLUMNS = "| workload | quantity | best peer | time | colorjet | time | ratio | nodal in JAX | of the limit |"
 
 
 def row(result):
     best, limit = result["best"], result["of_limit"]
     peer = (best, in_words(result["ways"][best])) if best else ("none", "-")
-    ratio = f"{result['ratio']:.2f}" if best else "-"
+    ratio, nodal = (f"{r:.2f}" if r else "-" for r in (result["ratio"], result["nodal"]))
     cells = [
         result["name"],
         result["quantity"],
@@ -54,13 +54,14 @@ def row(result):
         f"{result['strategy']}, {result['lanes']} lanes",
         in_words(result["colorjet"]),
         ratio,
+        nodal,
         f"{100 * limit:.0f} %" if limit else "-",
     ]
     return "| " + " | ".join(cells) + " |"
 
 
 def table(head, results, rust_peers):
-    lines = head_lines(head) + [COLUMNS, "|---|---|---|---|---|---|---|---|"] + [row(r) for r in results]
+    lines = head_lines(head) + [COLUMNS, "|---|---|---|---|---|---|---|---|---|"] + [row(r) for r in results]
     lines += ["", "The other ways, and those that do not count:", ""]
     for result in results:
         ordered = sorted(result["ways"].items(), key=lambda item: item[1])
