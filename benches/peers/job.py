@@ -73,8 +73,8 @@ class References(Reference):
     """Those of the Jacobian and the Hessian diagonal from one pass, the latter of which stands for itself."""
 
     def __init__(self, folder, name):
-        super().__init__(folder, name, "D")
-        self.jacobian = Reference(folder, name, "J")
+        super().__init__(folder, name, "yJD")
+        self.jacobian = Reference(folder, name, "yJD.J")
 
     def difference(self, numbers):
         first, second = numbers
