@@ -247,6 +247,11 @@ impl Readout {
         }
     }
 
+    /// Of a program that needs none.
+    pub(crate) fn none() -> Self {
+        Self::packed_alike(Places::Each(Vec::new()), 0, 0)
+    }
+
     /// The first entry of each task, and the end, if tasks follow each other as the entries of the pattern do.
     pub(crate) fn follow(&self) -> Option<&[usize]> {
         match &self.place {

@@ -93,6 +93,9 @@ const SHIFTED: u64 = 3;
 /// Two of these in a tile, whose lines stay in the cache.
 const TWO_SHIFTED_IN_TILE: u64 = 3;
 
+/// A number is multiplied and added at the place of its input.
+const SCATTERED: u64 = 60;
+
 /// A row of lanes is added to another one, for each number; and what it takes to find the two rows.
 const ADDED: u64 = 5;
 const FOUND: u64 = 160;
@@ -274,6 +277,11 @@ pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: 
     let places = sums.layers * LAYER + 2 * NEAR * sums.places;
     let summed = rows.saturating_mul(at_one + at_many + weights);
     summed.saturating_add(sweeps[0] + sweeps[1] + places)
+}
+
+/// Sparse vectors: products of single numbers, added at their inputs, and numbers made. Many points are as many times one.
+pub(crate) fn vectors(products: u64, numbers: u64) -> u64 {
+    2 * products.saturating_mul(SCATTERED).saturating_add(numbers.saturating_mul(FAR))
 }
 
 /// The same with tangents by offset, whose tiles sum up what they carry.

@@ -19,6 +19,7 @@ use crate::spread::Spread;
 use crate::strategy::Quantity;
 use crate::tape::{Pass, Tape, tape_size};
 use crate::tiles::{Point, Tiles, Weighted};
+use crate::vectors::{At, Scratch, Vectors};
 use crate::workspace::{LaneSpace, Packed, PointSpace, Workspace, lend, lock};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -321,6 +322,9 @@ impl<T: Scalar> Run<'_, T> {
         points.resize_with(count, PointSpace::default);
         for space in points.iter_mut() {
             space.tape.reserve(net, samples, plan.order());
+            if let Program::Vectors(vectors) = &plan.program {
+                vectors.prepare(&mut space.adjoints);
+            }
             if plan.in_order().is_none() {
                 self.prepare(&mut space.packed, samples);
             }
@@ -329,16 +333,18 @@ impl<T: Scalar> Run<'_, T> {
                     rof.adjoints.prepare(&mut space.adjoints, plan.program.width() * samples);
                 }
                 Program::Nodal(nodal) => nodal.adjoints.prepare(&mut space.adjoints, nodal.rows * samples),
-                Program::Nothing | Program::Forward { .. } | Program::Reverse { .. } => {}
+                Program::Nothing | Program::Forward { .. } | Program::Reverse { .. } | Program::Vectors(_) => {}
             }
         }
         let mut lanes = lock(&self.workspace.lanes);
-        let count = lanes.len().max(if self.samples_apart || self.tasks_apart { threads } else { 1 });
+        let apart = self.samples_apart || self.tasks_apart || matches!(plan.program, Program::Vectors(_));
+        let count = lanes.len().max(if apart { threads } else { 1 });
         lanes.resize_with(count, LaneSpace::default);
         let width = plan.program.width() * samples;
         for space in lanes.iter_mut() {
             match &plan.program {
                 Program::Nothing => {}
+                Program::Vectors(_) => space.scratch.prepare(plan.inputs),
                 Program::Forward { tiles: Some(tiles), .. } | Program::Nodal(Nodal { tiles: Some(tiles), .. }) => {
                     tiles.prepare(&mut space.forward, &mut space.sums);
                     if plan.in_order().is_some() {
@@ -403,9 +409,13 @@ impl<T: Scalar> Run<'_, T> {
             self.workspace.finished(samples);
             return Ok(());
         }
+        if let Program::Vectors(vectors) = &plan.program {
+            self.vectors(vectors, tape, adjoints, [jacobian, second], spread);
+            return Ok(());
+        }
         self.prepare(packed, samples);
         match &plan.program {
-            Program::Nothing => {}
+            Program::Nothing | Program::Vectors(_) => {}
             Program::Forward { tiles: Some(tiles), .. } => {
                 let point = Point { net, tape };
                 self.tasks(spread, &mut packed[..tiles.count()], |tile, _, space, packed| {
@@ -498,6 +508,35 @@ impl<T: Scalar> Run<'_, T> {
                 }
             }
         });
+    }
+
+    /// Sparse vectors, whose last rows are those of the results.
+    fn vectors(
+        &self,
+        vectors: &Vectors,
+        tape: &Tape<T>,
+        buffers: &mut Vec<Vec<T>>,
+        [jacobian, second]: [&mut [T]; 2],
+        spread: Spread,
+    ) {
+        let lend_scratch = |f: &mut dyn FnMut(&mut Scratch<T>)| {
+            lend(&self.workspace.lanes, |space| {
+                space.scratch.prepare(self.plan.inputs);
+                f(&mut space.scratch);
+            });
+        };
+        vectors.sweep(At { net: self.net, tape, spread, lend: &lend_scratch }, buffers);
+        for (target, is_second, values) in [(&self.plan.jacobian, false, jacobian), (&self.plan.diagonal, true, second)]
+        {
+            let Some(target) = target.as_ref().filter(|_| !values.is_empty()) else { continue };
+            if is_second && self.plan.quantity == Quantity::Laplacian {
+                vectors.sums(self.net, buffers, values);
+            } else {
+                vectors.read(self.net, buffers, is_second, &target.pattern, values);
+            }
+        }
+        self.workspace.count(self.plan.program.passes());
+        self.workspace.finished(1);
     }
 
     fn nodal(

@@ -45,13 +45,13 @@ pub(crate) struct Forward {
 
 /// What the rows of a block hold: `[J]`, `[J | S]` or `[S]`, or nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Parts {
-    first: bool,
-    second: bool,
+pub(crate) struct Parts {
+    pub(crate) first: bool,
+    pub(crate) second: bool,
 }
 
 impl Parts {
-    fn any(self) -> bool {
+    pub(crate) fn any(self) -> bool {
         self.first || self.second
     }
 }
@@ -316,7 +316,7 @@ impl Forward {
 
 /// What must be carried in each layer, so that what is kept and tapped can be made. Second order alone is enough
 /// where nothing curved follows and first order is not wanted itself.
-fn parts<T: Scalar>(
+pub(crate) fn parts<T: Scalar>(
     net: &Network<T>,
     second: Second,
     first_wanted: bool,

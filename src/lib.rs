@@ -58,7 +58,8 @@
 //! 5. `network`, `coloring`: the layer graph; orders, distance-1 and partial distance-2 colorings, checkers.
 //! 6. `sparsity`: dependency sets through the graph; `files`: networks, arrays and patterns in files.
 //! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes; `tiles`:
-//!    the sweep of a local network, whose lanes belong to distances, tile by tile.
+//!    the sweep of a local network, whose lanes belong to distances, tile by tile; `vectors`: rows of the inputs alone
+//!    that a unit depends on.
 //! 8. `compress`: seeds from colors, recovery as a gather; `apart`, `influence`, `nodal`: sums over the nonlinear units.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
 //! 10. `workspace`, `exec`, `calls`: running it; `plot`: pictures of all this; `guide`: pages of text.
@@ -99,6 +100,7 @@ mod spy;
 mod strategy;
 mod tape;
 mod tiles;
+mod vectors;
 mod workspace;
 
 pub use activation::{Activation, Custom};

@@ -186,7 +186,7 @@ impl Plan {
             outputs: m,
             quantity,
             strategy: made.strategy,
-            samples: if made.program.tiles().is_some() { 1 } else { sample_block(lanes, per_sample) },
+            samples: if made.program.is_at_a_point() { 1 } else { sample_block(lanes, per_sample) },
             program: made.program,
             jacobian: made.jacobian,
             diagonal: made.diagonal,
@@ -274,7 +274,7 @@ impl Plan {
                 _ => return None,
             },
             Program::Nodal(nodal) => &nodal.inputs,
-            Program::Nothing | Program::Reverse { .. } => return None,
+            Program::Nothing | Program::Vectors(_) | Program::Reverse { .. } => return None,
         };
         Some(inputs.colors().map(|c| (c != u32::MAX).then_some(c)).collect())
     }
@@ -322,7 +322,8 @@ impl Plan {
             let (nnz, rows) = (t.pattern.nnz() as u64, t.pattern.rows() as u64);
             t.readout.bytes() + nnz * (4 + 8 + bytes_per_number as u64) + 16 * rows
         };
-        self.targets().map(result).sum::<u64>() + self.workspace_bytes(bytes_per_number)
+        let sets = if let Program::Vectors(vectors) = &self.program { vectors.bytes() } else { 0 };
+        self.targets().map(result).sum::<u64>() + sets + self.workspace_bytes(bytes_per_number)
     }
 }
 
@@ -352,6 +353,8 @@ impl fmt::Display for Plan {
         if let Some(tiles) = self.program.tiles() {
             let (count, positions) = (counted(tiles.count(), "tile"), counted(tiles.positions(), "position"));
             write!(f, ", lanes by offset in {count} of {positions}")?;
+        } else if let Program::Vectors(_) = self.program {
+            write!(f, ", lanes by input")?;
         }
         // Lanes of two kinds are not to be compared with those of the oracle.
         let two_kinds = matches!(self.strategy, Strategy::Nodal | Strategy::ForwardLaplacian);

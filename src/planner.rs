@@ -17,6 +17,7 @@ use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
 use crate::strategy::{LaneKind, Quantity, Strategy};
 use crate::tiles::{Tiles, Wanted as Carried};
+use crate::vectors::{self, Vectors};
 
 /// Lanes in one sweep: wide enough for a matrix product to be fast, narrow enough to give every core a block.
 ///
@@ -152,8 +153,7 @@ impl<T: Scalar> Planner<'_, T> {
                 return self.nodal(&wanted, &units, "forced".into());
             }
             Some(Strategy::ForwardLaplacian) if wanted.diagonal.nnz() > 0 => {
-                let by_color = self.lanes != Some(LaneKind::Offset);
-                ensure!(by_color, WrongStrategy, "forward-laplacian has no lanes by offset");
+                ensure!(self.by_color(), WrongStrategy, "forward-laplacian has lanes by color only");
                 let colors = self.colors_apart(&wanted, self.order)?;
                 return self.forward_laplacian(&wanted, &colors, "forced".into());
             }
@@ -183,8 +183,7 @@ impl<T: Scalar> Planner<'_, T> {
         // 3. If only the sum is wanted, one lane for it in place of one for each color; the inputs need be apart at the
         // units alone. Not if the unit that sees the most of them tells that it cannot be cheaper.
         let (mut sum_cost, mut sum_words) = (u64::MAX, String::new());
-        let by_color = self.lanes != Some(LaneKind::Offset);
-        if quantity == Quantity::Laplacian && by_color && self.least_forward_laplacian() < forward_cost {
+        if quantity == Quantity::Laplacian && self.by_color() && self.least_forward_laplacian() < forward_cost {
             match self.colors_apart(&wanted, Order::Natural) {
                 Ok(colors) => (sum_cost, sum_words) = self.lanes_of_sums(&colors),
                 Err(_) => sum_words = "forward-laplacian needs too much memory".into(),
@@ -269,6 +268,7 @@ impl<T: Scalar> Planner<'_, T> {
             );
             return Ok(None);
         };
+        ensure!(self.lanes != Some(LaneKind::Input), WrongStrategy, "nodal has no lanes by input");
         let adjoints = units.cost(self.net, self.with_jacobian, None);
         self.tiles(Carried::Sums { rows }, adjoints)
     }
@@ -300,27 +300,46 @@ impl<T: Scalar> Planner<'_, T> {
         self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
     }
 
+    /// Whether lanes by color are allowed.
+    fn by_color(&self) -> bool {
+        matches!(self.lanes, None | Some(LaneKind::Color))
+    }
+
     /// The cost of lanes from the inputs to the outputs.
     fn forward_cost(&self, program: &Program) -> u64 {
         match program {
             Program::Forward { tiles: Some(tiles), .. } => tiles.cost(),
             Program::Forward { sweep, inputs, .. } => cost::forward(inputs.count(), &sweep.work(self.net)),
+            Program::Vectors(vectors) => vectors.cost(),
             _ => 0,
         }
     }
 
-    /// The same lanes by offset, where the network is local and that is cheaper; or as forced.
+    /// The same with lanes by offset, where the network is local, or by input, where that is cheaper; or as forced.
     fn tiled(&self, program: Program, wanted: Carried) -> Result<Program> {
         let by_color = self.forward_cost(&program);
         let Program::Forward { sweep, inputs, .. } = program else { return Ok(program) };
         let tiles = self.tiles(wanted, by_color)?;
+        if tiles.is_none() && self.lanes != Some(LaneKind::Color) {
+            let (first, second) = wanted.orders();
+            let second = if second { Second::Each } else { Second::None };
+            let forced = self.lanes == Some(LaneKind::Input);
+            if forced || vectors::cost(self.net, self.sparsity, second, first) < by_color {
+                let vectors = Vectors::new(self.net, self.sparsity, second, first, self.max_bytes);
+                match vectors {
+                    Ok(vectors) => return Ok(Program::Vectors(vectors)),
+                    Err(error) if forced => return Err(error),
+                    Err(_) => {}
+                }
+            }
+        }
         Ok(Program::Forward { sweep, inputs, tiles })
     }
 
     /// Tiles, if they are cheaper than the same by color; or as forced.
     fn tiles(&self, wanted: Carried, by_color: u64) -> Result<Option<Tiles>> {
         match self.lanes {
-            Some(LaneKind::Color) => Ok(None),
+            Some(LaneKind::Color | LaneKind::Input) => Ok(None),
             Some(LaneKind::Offset) => Tiles::new(self.net, wanted, self.tile).map(Some),
             None => Ok(Tiles::new(self.net, wanted, self.tile).ok().filter(|tiles| tiles.cost() < by_color)),
         }
@@ -459,6 +478,8 @@ impl<T: Scalar> Planner<'_, T> {
             let readout = match &program {
                 Program::Forward { tiles: Some(tiles), .. } => tiles.read_outputs(self.net, &pattern, second)?,
                 Program::Forward { inputs, .. } => Program::read_forward(self.net, inputs, &pattern),
+                // Reads the rows of the outputs themselves.
+                Program::Vectors(_) => Readout::none(),
                 _ => empty_readout(self.net, &pattern),
             };
             Ok(Target { pattern, readout })

@@ -13,6 +13,7 @@ use crate::reverse::{OutputSeed, Reverse};
 use crate::scalar::Scalar;
 use crate::sparsity::{Meeting, Sparsity};
 use crate::tiles::Tiles;
+use crate::vectors::Vectors;
 use std::collections::HashMap;
 
 /// Groups of outputs whose adjoints are carried side by side before their tangents.
@@ -25,6 +26,8 @@ pub(crate) enum Program {
     Nothing,
     /// Tangent lanes, a task for each block of colors; or by offset, a task for each tile.
     Forward { sweep: Forward, inputs: InputLanes, tiles: Option<Tiles> },
+    /// Tangents as sparse vectors, layer by layer.
+    Vectors(Vectors),
     /// Adjoint lanes, a task for each block.
     Reverse { sweep: Reverse, blocks: Vec<(usize, Vec<OutputSeed>)> },
     /// Hessian-vector products.
@@ -82,6 +85,7 @@ impl Program {
             Program::Forward { sweep, inputs, .. } => {
                 (0..inputs.blocks()).for_each(|b| passes += Passes::forward(sweep.lanes(inputs.lanes(b, 1).count)));
             }
+            Program::Vectors(vectors) => passes += Passes::forward(vectors.lanes()),
             Program::Reverse { blocks, .. } => blocks.iter().for_each(|b| passes += Passes::reverse(b.0)),
             Program::ReverseOverForward(rof) => {
                 for round in &rof.rounds {
@@ -111,6 +115,7 @@ impl Program {
             Program::Nothing => 0,
             Program::Forward { tiles: Some(tiles), .. } => tiles.count(),
             Program::Forward { inputs, .. } => inputs.blocks(),
+            Program::Vectors(_) => 1,
             Program::Reverse { blocks, .. } => blocks.len(),
             Program::ReverseOverForward(rof) => rof.rounds.iter().map(|r| r.tasks.len()).max().unwrap_or(0),
             Program::Nodal(nodal) => nodal.tiles.as_ref().map_or(nodal.inputs.blocks(), Tiles::count),
@@ -122,14 +127,19 @@ impl Program {
         match self {
             Program::Forward { tiles, .. } => tiles.as_ref(),
             Program::Nodal(nodal) => nodal.tiles.as_ref(),
-            Program::Nothing | Program::Reverse { .. } | Program::ReverseOverForward(_) => None,
+            Program::Nothing | Program::Vectors(_) | Program::Reverse { .. } | Program::ReverseOverForward(_) => None,
         }
+    }
+
+    /// Whether points are treated one by one.
+    pub(crate) fn is_at_a_point(&self) -> bool {
+        self.tiles().is_some() || matches!(self, Program::Vectors(_))
     }
 
     /// Most lanes in one sweep.
     pub(crate) fn width(&self) -> usize {
         match self {
-            Program::Nothing => 1,
+            Program::Nothing | Program::Vectors(_) => 1,
             Program::Forward { tiles: Some(_), .. } => 1,
             Program::Forward { sweep, inputs, .. } => sweep.lanes(inputs.width()),
             Program::Reverse { blocks, .. } => blocks.iter().map(|b| b.0).max().unwrap_or(1),
@@ -149,6 +159,7 @@ impl Program {
             Program::Nothing => (0, 0),
             Program::Forward { tiles: Some(tiles), .. } => return (tiles.size(), 0),
             Program::Forward { sweep, .. } => (sweep.size(), 0),
+            Program::Vectors(vectors) => (0, vectors.size()),
             Program::Reverse { sweep, .. } => (sweep.size(), 0),
             Program::ReverseOverForward(rof) => (rof.tangents.size() + rof.products.size(), rof.adjoints.size()),
             Program::Nodal(Nodal { tiles: Some(tiles), adjoints, rows, .. }) => {

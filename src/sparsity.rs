@@ -252,6 +252,11 @@ impl Sparsity {
         self.sets.len(set)
     }
 
+    /// The inputs in a set, ascending.
+    pub(crate) fn members(&self, set: SetId) -> impl Iterator<Item = u32> + '_ {
+        self.sets.members(set)
+    }
+
     /// The size of the largest R(k) of a layer, and a unit that has it: the first from the middle of its channel on,
     /// which is far from any border.
     pub(crate) fn widest(&self, layer: LayerId, shape: &[usize]) -> (usize, usize) {

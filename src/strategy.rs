@@ -45,6 +45,9 @@ pub enum LaneKind {
     /// By the distance of the input from the unit: networks in which every layer is the same sum at all positions
     /// (convolutions without stride, matrices of few diagonals, shifts, all functions), swept tile by tile in the cache.
     Offset,
+    /// By input: each unit has a lane for every input that it depends on, and no other: networks of irregular connections,
+    /// whose units see few inputs in the first layers and many in the last.
+    Input,
 }
 
 impl Strategy {

@@ -2,6 +2,7 @@
 
 use crate::cost::Passes;
 use crate::tape::Tape;
+use crate::vectors::Scratch;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -93,11 +94,13 @@ pub(crate) struct LaneSpace<T> {
     pub(crate) reverse: Vec<Vec<T>>,
     pub(crate) sums: Vec<T>,
     pub(crate) packed: Packed<T>,
+    pub(crate) scratch: Scratch<T>,
 }
 
 impl<T> Default for LaneSpace<T> {
     fn default() -> Self {
-        LaneSpace { forward: Vec::new(), reverse: Vec::new(), sums: Vec::new(), packed: Packed::default() }
+        let (packed, scratch) = (Packed::default(), Scratch::default());
+        LaneSpace { forward: Vec::new(), reverse: Vec::new(), sums: Vec::new(), packed, scratch }
     }
 }
 

@@ -49,6 +49,13 @@ fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
     // Lanes by offset, where the network has them, in small tiles.
     let offset = |s| Plan::with(net, &options(s).lanes(LaneKind::Offset).tile(3));
     plans.extend(Strategy::of(quantity).filter(|&s| s != Strategy::Dense).filter_map(|s| offset(s).ok()));
+    // Lanes by input, which all networks have.
+    let by_input = if quantity == Quantity::Jacobian { Strategy::Forward } else { Strategy::DoubleForward };
+    let options = options(by_input).lanes(LaneKind::Input);
+    plans.push(Plan::with(net, &options).unwrap());
+    if quantity != Quantity::Jacobian {
+        plans.push(Plan::with(net, &options.with_jacobian()).unwrap());
+    }
     plans
 }
 

@@ -1,9 +1,9 @@
 //! Convolution over one, two or three axes; the shared weights stay shared.
 
-use super::Linear;
 use super::broadcast::cast;
 use super::stencil::{AXES, Beyond, Fan, Link, Place, Stencil, Weights};
 use super::window::{Links, Side, Window};
+use super::{Connections, Linear};
 use crate::error::{Result, ensure};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};
@@ -300,6 +300,19 @@ impl<T: Scalar> Linear<T> for Conv<T> {
             #[inline(always)]
             || sweep.run(rows, out),
         );
+    }
+
+    fn connections(&self, unit: usize, list: &mut Connections<T>) {
+        let [made, read] = self.channels.map(|c| c / self.groups);
+        let lens = [Side::Output, Side::Input].map(|side| self.windows.iter().map(|w| w.len(side)).product::<usize>());
+        let taps: usize = self.windows.iter().map(|w| w.kernel).product();
+        let (channel, position) = (unit / lens[0], unit % lens[0]);
+        for link in 0..read {
+            let from = (channel / made * read + link) * lens[1];
+            let weights = &self.weight[(channel * read + link) * taps..][..taps];
+            let near = self.neighbors(Side::Output, position);
+            list.extend(near.map(|(p, tap)| (0, (from + p) as u32, weights[tap])));
+        }
     }
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {

@@ -2,7 +2,7 @@
 
 use super::broadcast::cast;
 use super::stencil::{Place, Stencil, Weights};
-use super::{Linear, Seeds};
+use super::{Connections, Linear, Seeds};
 use crate::error::{Result, ensure};
 use crate::rows::{Rows, add_constants};
 use crate::scalar::{Scalar, vectorized};
@@ -100,6 +100,10 @@ impl<T: Scalar> Linear<T> for Dense<T> {
         let out = MatMut::from_row_major_slice_mut(out, count, width);
         let weight = self.matrix().subrows(rows.start, count);
         matmul(out, Accum::Replace, weight, x, T::one(), Par::Seq);
+    }
+
+    fn connections(&self, unit: usize, list: &mut Connections<T>) {
+        list.extend((0..).zip(self.weight.row(unit)).map(|(k, &w)| (0, k, w)));
     }
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {

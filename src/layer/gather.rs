@@ -1,7 +1,7 @@
 //! Moving units: reshape, transpose, slice, concatenation, padding, depth-to-space are all gathers.
 
-use super::Linear;
 use super::stencil::{AXES, Beyond, Fan, Link, Place, Position, Stencil, Weights, minus, plus};
+use super::{Connections, Linear};
 use crate::error::{Result, ensure};
 use crate::pattern::Pattern;
 use crate::rows::{Rows, add};
@@ -128,6 +128,14 @@ impl<T: Scalar> Linear<T> for Gather<T> {
             let (lanes, rest) = out.split_at_mut(from.len());
             lanes.copy_from_slice(from);
             rest.fill(T::zero());
+        }
+    }
+
+    fn connections(&self, unit: usize, list: &mut Connections<T>) {
+        let index = self.index[unit];
+        if index != FILL {
+            let (q, from) = locate(&self.offsets, index as usize);
+            list.push((q as u32, from as u32, T::one()));
         }
     }
 

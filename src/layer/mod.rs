@@ -72,6 +72,9 @@ pub(crate) trait Linear<T>: Sync {
     /// `out += rows of Lᵀ ȳ` that belong to one operand.
     fn reverse(&self, operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]);
 
+    /// Adds what makes a unit to a list: operand, unit of the operand, weight.
+    fn connections(&self, unit: usize, list: &mut Connections<T>);
+
     /// The map as a stencil, if it is one, from the places of its operands and its own shape.
     fn stencil(&self, operands: &[&Place], shape: &[usize]) -> Option<Stencil>;
 
@@ -84,6 +87,9 @@ pub(crate) trait Linear<T>: Sync {
     /// The weights of the stencil's links; `place` is that of the stencil.
     fn weights(&self, place: &Place) -> Weights<'_, T>;
 }
+
+/// Operand, unit and weight of each term of a unit.
+pub(crate) type Connections<T> = Vec<(u32, u32, T)>;
 
 /// How the lanes of a row are laid out: `count` lanes, each with its `samples` side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,6 +356,17 @@ impl<T: Scalar> Kind<T> {
             Kind::Gather(l) => Some(l),
             Kind::Sum(l) => Some(l),
             Kind::Input | Kind::Elementwise(_) | Kind::Product | Kind::Select(_) => None,
+        }
+    }
+
+    /// Adds the terms of a unit to a list, of a maximum the chosen candidate; only for kinds that add up.
+    pub(crate) fn connections(&self, unit: usize, choice: &[u32], list: &mut Connections<T>) {
+        match self {
+            Kind::Select(select) => {
+                let (q, from) = select.chosen(choice[unit]);
+                list.push((q as u32, from as u32, T::one()));
+            }
+            kind => kind.linear().expect("all other kinds that add up are linear").connections(unit, list),
         }
     }
 

@@ -50,6 +50,11 @@ impl Select {
         self.ptr.len() - 1
     }
 
+    /// Operand and unit of a candidate.
+    pub(crate) fn chosen(&self, candidate: u32) -> (usize, usize) {
+        locate(&self.offsets, candidate as usize)
+    }
+
     fn of(&self, k: usize) -> &[u32] {
         &self.index[self.ptr[k]..self.ptr[k + 1]]
     }

@@ -2,7 +2,7 @@
 
 use super::broadcast::cast;
 use super::stencil::{AXES, Beyond, Fan, Link, Place, Stencil, Weights};
-use super::{Linear, Seeds};
+use super::{Connections, Linear, Seeds};
 use crate::error::{Result, ensure};
 use crate::rows::{Rows, add_constants, add_scaled};
 use crate::scalar::{Scalar, vectorized};
@@ -207,6 +207,12 @@ impl<T: Scalar> Linear<T> for Sparse<T> {
             #[inline(always)]
             || multiply(transpose, rows, adjoint, out),
         );
+    }
+
+    fn connections(&self, unit: usize, list: &mut Connections<T>) {
+        if let Some(row) = self.matrix.outer_view(unit) {
+            list.extend(row.iter().map(|(k, &a)| (0, k as u32, a)));
+        }
     }
 
     /// A matrix of few diagonals is a stencil with weights that differ from position to position.

@@ -1,8 +1,8 @@
 //! Weighted sums: residual connections, differences, scaling, batch norm.
 
-use super::Linear;
 use super::broadcast::Broadcast;
 use super::stencil::{AXES, Beyond, Fan, Link, Place, Stencil, Weights, minus};
+use super::{Connections, Linear};
 use crate::error::{Result, ensure};
 use crate::rows::{Rows, add, add_constants, add_scaled};
 use crate::scalar::{Scalar, vectorized};
@@ -68,6 +68,11 @@ impl<T: Scalar> Linear<T> for Sum<T> {
                 }
             },
         );
+    }
+
+    fn connections(&self, unit: usize, list: &mut Connections<T>) {
+        let scale = |s: &Option<Broadcast<T>>| s.as_ref().map_or(T::one(), |s| s.get(unit));
+        list.extend((0..).zip(&self.scales).map(|(q, s)| (q, unit as u32, scale(s))));
     }
 
     fn add_constant(&self, rows: Range<usize>, out: &mut [T], width: usize) {

@@ -156,10 +156,7 @@ pub(super) fn orders<T: Scalar>(
 ) -> (Vec<bool>, Vec<bool>) {
     let count = needed.len();
     let (mut first, mut second) = (vec![false; count], vec![false; count]);
-    let (of_outputs, curves) = match wanted {
-        Wanted::Outputs { first, second } => (first, second),
-        Wanted::Sums { .. } => (false, false),
-    };
+    let (of_outputs, curves) = wanted.orders();
     for (id, layer) in net.layers().filter(|(id, _)| needed[id.index()]) {
         let above = net.operands(id).iter().any(|o| second[o.index()]);
         second[id.index()] = curves && (above || layer.kind().is_curved());

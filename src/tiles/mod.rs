@@ -59,6 +59,14 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
+    /// Which orders of the outputs.
+    pub(crate) fn orders(self) -> (bool, bool) {
+        match self {
+            Wanted::Outputs { first, second } => (first, second),
+            Wanted::Sums { .. } => (false, false),
+        }
+    }
+
     fn is_sums(self) -> bool {
         matches!(self, Wanted::Sums { .. })
     }
