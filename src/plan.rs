@@ -71,7 +71,8 @@ impl PlanOptions {
         PlanOptions { lane_block: Some(lanes), ..self }
     }
 
-    /// Forces forward lanes by color or by offset; the default takes what is cheaper. Results are the same up to rounding.
+    /// Forces forward lanes by color, by offset or by input; the default takes what is cheapest. Results are the same up to
+    /// rounding.
     pub fn lanes(self, kind: LaneKind) -> Self {
         PlanOptions { lanes: Some(kind), ..self }
     }

@@ -64,7 +64,7 @@ fn what_is_finite_everywhere_is_so_at_the_ends_of_all_numbers() {
         let mut size = least;
         while size.is_finite() {
             z.extend([size, -size]);
-            size = size * T::from_f64(1.5);
+            size *= T::from_f64(1.5);
         }
         z.extend([most, -most]);
         let mut numbers = vec![T::zero(); 3 * z.len()];

@@ -6,11 +6,17 @@ import time
 # Seconds of a sample, at least.
 SHORTEST = 0.02
 
+# Seconds before a sample, in which the threads of the library before it stop waiting for more work.
+PAUSE = 0.1
+
 # A way this many times slower than the fastest at first sight is not measured again.
 HOPELESS = 3
 
 
 def sample(way, repeats):
+    if repeats > 1:
+        # Short ones find the caches as a loop would.
+        way.run()
     start = time.perf_counter()
     for _ in range(repeats):
         way.run()
@@ -35,7 +41,9 @@ def in_turns(ways, colorjet, rounds):
     samples, own = {name: [] for name in close}, []
     for _ in range(rounds):
         for name in close:
+            time.sleep(PAUSE)
             samples[name].append(sample(ways[name], looks[name][1]))
+        time.sleep(PAUSE)
         own.append(colorjet())
     return seconds | {name: statistics.median(s) for name, s in samples.items()}, statistics.median(own)
 
