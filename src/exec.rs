@@ -21,9 +21,11 @@ use crate::tape::{Pass, Tape, tape_size};
 use crate::tiles::{Point, Tiles, Weighted};
 use crate::vectors::{At, Scratch, Vectors};
 use crate::workspace::{LaneSpace, Packed, PointSpace, Workspace, lend, lock};
+use bytemuck::{cast_slice, cast_slice_mut};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use sprs::CsMat;
+use std::any::Any;
 use std::ops::Range;
 
 /// Operations below which a run stays on the calling thread: waking another one takes some microseconds.
@@ -202,6 +204,45 @@ impl Plan {
                 buffer.len()
             );
         }
+        self.dispatch(net, points, buffers, workspace)
+    }
+
+    /// [`compute`](Self::compute) for each type. The library holds them compiled; what is generic up to the kernels would be
+    /// compiled again by every user.
+    fn dispatch<T: Scalar>(
+        &self,
+        net: &Network<T>,
+        points: &[T],
+        buffers: Buffers<'_, T>,
+        workspace: &mut Workspace<T>,
+    ) -> Result<()> {
+        #[inline(never)]
+        fn double(plan: &Plan, net: &Network<f64>, x: &[f64], out: Buffers<'_, f64>, w: &Workspace<f64>) -> Result<()> {
+            plan.compute(net, x, out, w)
+        }
+        #[inline(never)]
+        fn single(plan: &Plan, net: &Network<f32>, x: &[f32], out: Buffers<'_, f32>, w: &Workspace<f32>) -> Result<()> {
+            plan.compute(net, x, out, w)
+        }
+        let (net, workspace): (&dyn Any, &dyn Any) = (net, workspace);
+        if let (Some(net), Some(workspace)) = (net.downcast_ref(), workspace.downcast_ref()) {
+            double(self, net, cast_slice(points), buffers.map(cast_slice_mut), workspace)
+        } else {
+            let of_type = "there are two types";
+            let (net, workspace) = (net.downcast_ref().expect(of_type), workspace.downcast_ref().expect(of_type));
+            single(self, net, cast_slice(points), buffers.map(cast_slice_mut), workspace)
+        }
+    }
+
+    /// Runs what has been checked.
+    fn compute<T: Scalar>(
+        &self,
+        net: &Network<T>,
+        points: &[T],
+        buffers: Buffers<'_, T>,
+        workspace: &Workspace<T>,
+    ) -> Result<()> {
+        let count = points.len() / self.inputs;
         let lanes = self.passes().lanes() as u64;
         let work = self.operations.saturating_mul(1 + 2 * lanes).saturating_mul(count as u64);
         let spread =

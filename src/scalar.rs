@@ -5,7 +5,7 @@ use num_traits::Float;
 /// The numbers that a network computes in: `f32` or `f64`.
 ///
 /// Sealed: the kernels rely on IEEE arithmetic of 32 or 64 bits.
-pub trait Scalar: ndarray::NdFloat + faer::traits::RealField + Default + sealed::Sealed {
+pub trait Scalar: ndarray::NdFloat + faer::traits::RealField + Default + bytemuck::Pod + sealed::Sealed {
     /// The name used in files and messages.
     const NAME: &'static str;
 
