@@ -1,8 +1,8 @@
 //! How well the planner chooses: for networks of all kinds, the time of its choice against that of the best strategy.
 //!
-//! Every strategy but the oracle is forced and measured, in turns, so that noise of the machine hits all; times are
-//! medians. Which strategy is the planner's is then a matter of reading its line: choice and best are the same
-//! measurement if they are the same strategy.
+//! Every strategy but the oracle is forced, with every kind of lanes that it can have, and measured, in turns, so that noise
+//! of the machine hits all; times are medians. Which of them is the planner's is then a matter of reading its line: choice
+//! and best are the same measurement if they are the same strategy with the same kind of lanes.
 //!
 //! ```text
 //! cargo bench --bench planner                    everything
@@ -15,7 +15,7 @@
 mod common;
 
 use colorjet::Activation::{self, Elu, Sigmoid, Silu, Softplus, Tanh};
-use colorjet::{Network, Plan, PlanOptions, Quantity, Result, Strategy};
+use colorjet::{LaneKind, Network, Plan, PlanOptions, Quantity, Result, Strategy};
 use common::shapes::{
     attention, block_diagonal, burgers_step, classifier, gated, mixture, pair_energy, pruned, regional_energies,
     residual,
@@ -23,6 +23,7 @@ use common::shapes::{
 use common::timing::{Options, TINY, Times, in_words, measure};
 use common::{Job, Random, banded, conv1d, conv2d, dense, lattice_energy, random_sparse, sum_of_nodes};
 use std::env;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// A strategy that would take longer for one run, and far longer than another one, is left out.
@@ -41,7 +42,7 @@ fn main() -> Result<()> {
         println!("A test: no size is larger than {TINY}, whatever the names say.\n");
     }
     println!(
-        "{:44} {:>6} {:4} {:21} {:>9} {:>9} {:21} {:>9} {:>6}",
+        "{:44} {:>6} {:4} {:24} {:>9} {:>9} {:24} {:>9} {:>6}",
         "network", "batch", "of", "chosen", "plan", "run", "best", "run", "ratio"
     );
     let mut outcomes = Vec::new();
@@ -272,6 +273,27 @@ struct Outcome {
     words: String,
 }
 
+/// What is measured: a strategy, with one kind of lanes.
+#[derive(Clone, Copy, PartialEq)]
+struct Way(Strategy, Option<LaneKind>);
+
+impl Way {
+    fn of(plan: &Plan) -> Self {
+        Way(plan.strategy(), plan.lane_kind())
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.1 {
+            Some(LaneKind::Offset) => ", offsets",
+            Some(LaneKind::Input) => ", inputs",
+            _ => "",
+        };
+        f.pad(&format!("{}{kind}", self.0))
+    }
+}
+
 /// Measures all strategies for a shape, and prints a line.
 fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
     let Shape { wanted, batch } = *shape;
@@ -279,11 +301,16 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
     let start = Instant::now();
     let plan = Plan::with(&net, &wanted.options())?;
     let plan_seconds = start.elapsed().as_secs_f64();
-    let chosen = plan.strategy();
-    let mut candidates = Vec::new();
+    let chosen = Way::of(&plan);
+    let mut candidates = vec![(chosen, reckoned(&plan, &net, batch), plan.clone())];
     for strategy in Strategy::of(wanted.quantity()).filter(|&s| s != Strategy::Dense) {
-        let plan = Plan::with(&net, &wanted.options().strategy(strategy))?;
-        candidates.push((strategy, reckoned(&plan, &net, batch), plan));
+        for lanes in [LaneKind::Color, LaneKind::Offset, LaneKind::Input] {
+            // Not every network and strategy has every kind.
+            let Ok(plan) = Plan::with(&net, &wanted.options().strategy(strategy).lanes(lanes)) else { continue };
+            if candidates.iter().all(|c| c.0 != Way::of(&plan)) {
+                candidates.push((Way::of(&plan), reckoned(&plan, &net, batch), plan));
+            }
+        }
     }
     let least = candidates.iter().map(|c| c.1).fold(f64::INFINITY, f64::min);
     let quick = |seconds: f64| seconds <= LONGEST.as_secs_f64() || seconds <= FAR * least;
@@ -304,7 +331,7 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
     }
     let (run, best, least, ratio) = compared(&times);
     println!(
-        "{:44} {batch:>6} {:4} {chosen:21} {:>9} {:>9} {best:21} {:>9} {ratio:>6.2}",
+        "{:44} {batch:>6} {:4} {chosen:24} {:>9} {:>9} {best:24} {:>9} {ratio:>6.2}",
         case.name,
         wanted.name(),
         in_words(plan_seconds),
@@ -312,9 +339,9 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
         in_words(least),
     );
     if options.all {
-        for ((strategy, _, made), time) in candidates.iter().zip(&times) {
+        for ((way, _, made), time) in candidates.iter().zip(&times) {
             let spread = 100.0 * time.spread;
-            println!("    {strategy:21} {:>9} ±{spread:.0}%  {}", in_words(time.median), made.passes());
+            println!("    {way:24} {:>9} ±{spread:.0}%  {}", in_words(time.median), made.passes());
         }
         println!("    {}", plan.reason());
     }

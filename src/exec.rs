@@ -3,6 +3,7 @@
 //! Blocks and pieces are fixed by the plan; the number of threads decides only who computes them, so the bits
 //! are the same for 1, 2 and 16 threads.
 
+use crate::buffer::Buffer;
 use crate::cost::Passes;
 use crate::error::{Result, bail, ensure};
 use crate::layer::Lanes;
@@ -556,7 +557,7 @@ impl<T: Scalar> Run<'_, T> {
         &self,
         vectors: &Vectors,
         tape: &Tape<T>,
-        buffers: &mut Vec<Vec<T>>,
+        buffers: &mut Vec<Buffer<T>>,
         [jacobian, second]: [&mut [T]; 2],
         spread: Spread,
     ) {
@@ -584,7 +585,7 @@ impl<T: Scalar> Run<'_, T> {
         &self,
         nodal: &Nodal,
         tape: &Tape<T>,
-        adjoints: &mut Vec<Vec<T>>,
+        adjoints: &mut Vec<Buffer<T>>,
         packed: &mut [Packed<T>],
         spread: Spread,
     ) {
@@ -625,7 +626,7 @@ impl<T: Scalar> Run<'_, T> {
         rof: &ReverseOverForward,
         number: usize,
         tape: &Tape<T>,
-        adjoints: &mut Vec<Vec<T>>,
+        adjoints: &mut Vec<Buffer<T>>,
         packed: &mut [Packed<T>],
         spread: Spread,
     ) {

@@ -7,6 +7,7 @@
 //! Second order begins at the first curved layer; before it it is zero and not carried. First order ends where
 //! nothing curved follows, unless it is wanted itself.
 
+use crate::buffer::Buffer;
 use crate::cost;
 use crate::layer::{Elementwise, Kind, Lanes, Seeds, product};
 use crate::network::{LayerId, Network};
@@ -141,7 +142,7 @@ impl Forward {
     }
 
     /// Makes the buffers large enough for a number of lanes.
-    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Vec<T>>, lanes: usize) {
+    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Buffer<T>>, lanes: usize) {
         self.schedule.prepare(buffers, lanes);
     }
 
@@ -151,7 +152,7 @@ impl Forward {
         &self,
         pass: Pass<'_, T>,
         seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
-        buffers: &mut Vec<Vec<T>>,
+        buffers: &mut Vec<Buffer<T>>,
         mut tap: impl FnMut(LayerId, Range<usize>, [&[T]; 2]),
     ) {
         let Pass { net, lanes, .. } = pass;
@@ -236,7 +237,7 @@ impl Forward {
     pub(crate) fn block<'a, T: Scalar>(
         &self,
         net: &Network<T>,
-        buffers: &'a [Vec<T>],
+        buffers: &'a [Buffer<T>],
         id: LayerId,
         lanes: Lanes,
     ) -> Rows<'a, T> {
@@ -251,7 +252,7 @@ impl Forward {
     pub(crate) fn second<'a, T: Scalar>(
         &self,
         net: &Network<T>,
-        buffers: &'a [Vec<T>],
+        buffers: &'a [Buffer<T>],
         id: LayerId,
         lanes: Lanes,
     ) -> Rows<'a, T> {
@@ -263,7 +264,7 @@ impl Forward {
     fn operand<'a, T: Scalar>(
         &self,
         net: &Network<T>,
-        buffers: &'a [Vec<T>],
+        buffers: &'a [Buffer<T>],
         reader: LayerId,
         id: LayerId,
         lanes: Lanes,

@@ -51,7 +51,8 @@
 //!
 //! # The house, from the ground up
 //!
-//! 1. `error`, `scalar`, `memory`, `spread`: errors with their place, precisions, limits, pieces for threads.
+//! 1. `error`, `scalar`, `memory`, `buffer`, `spread`: errors with their place, precisions, limits, aligned numbers, pieces for
+//!    threads.
 //! 2. `dual`, `activation`: σ, σ', σ'' of each function, vectorized.
 //! 3. `pattern`, `sets`, `rows`: structure-only matrices, shared dependency sets, blocks of lanes.
 //! 4. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules.
@@ -68,6 +69,7 @@
 
 mod activation;
 mod apart;
+mod buffer;
 mod calls;
 pub mod coloring;
 mod compress;

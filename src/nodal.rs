@@ -11,6 +11,7 @@
 //! itself), and if no curved unit reaches two outputs of one color.
 
 use crate::apart::{self, Colors};
+use crate::buffer::Buffer;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
 use crate::compress::{InputLanes, Readout, unit_of};
 use crate::cost;
@@ -301,11 +302,8 @@ impl Nodal {
     }
 
     /// Makes the work space large enough for a number of lanes.
-    pub(crate) fn prepare<T: Scalar>(&self, space: &mut Vec<T>, lanes: usize) {
-        let needed = self.size() * lanes;
-        if space.len() < needed {
-            space.resize(needed, T::zero());
-        }
+    pub(crate) fn prepare<T: Scalar>(&self, space: &mut Buffer<T>, lanes: usize) {
+        space.fit(self.size() * lanes);
     }
 }
 

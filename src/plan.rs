@@ -251,6 +251,16 @@ impl Plan {
         self.program.passes()
     }
 
+    /// How the forward lanes are told apart; `None` if there are none.
+    pub fn lane_kind(&self) -> Option<LaneKind> {
+        match &self.program {
+            _ if self.program.tiles().is_some() => Some(LaneKind::Offset),
+            Program::Vectors(_) => Some(LaneKind::Input),
+            Program::Forward { .. } | Program::ReverseOverForward(_) | Program::Nodal(_) => Some(LaneKind::Color),
+            Program::Nothing | Program::Reverse { .. } => None,
+        }
+    }
+
     /// The structure of the result, m × n: P_J or P_D; of the Laplacian, P_D, whose rows are summed.
     pub fn pattern(&self) -> &Pattern {
         let target = match self.quantity {
@@ -354,7 +364,7 @@ impl fmt::Display for Plan {
         if let Some(tiles) = self.program.tiles() {
             let (count, positions) = (counted(tiles.count(), "tile"), counted(tiles.positions(), "position"));
             write!(f, ", lanes by offset in {count} of {positions}")?;
-        } else if let Program::Vectors(_) = self.program {
+        } else if self.lane_kind() == Some(LaneKind::Input) {
             write!(f, ", lanes by input")?;
         }
         // Lanes of two kinds are not to be compared with those of the oracle.

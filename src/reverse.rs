@@ -4,6 +4,7 @@
 //! (reverse-over-forward). The tangent obeys the same linear rules; a curved layer adds what its slope changes
 //! by: `ż̄ += σ'' ā ż`, and for a product `ǡ += ḃ c̄`.
 
+use crate::buffer::Buffer;
 use crate::cost;
 use crate::forward::Forward;
 use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
@@ -27,10 +28,10 @@ pub(crate) struct Reverse {
 pub(crate) struct Curvature<'a, T> {
     /// The forward sweep that carried the tangents, and its buffers.
     pub(crate) forward: &'a Forward,
-    pub(crate) tangents: &'a [Vec<T>],
+    pub(crate) tangents: &'a [Buffer<T>],
     /// The reverse sweep that carried the plain adjoints, its buffers, and the one of its lanes.
     pub(crate) reverse: &'a Reverse,
-    pub(crate) adjoints: &'a [Vec<T>],
+    pub(crate) adjoints: &'a [Buffer<T>],
     pub(crate) adjoint_lanes: Lanes,
     pub(crate) lane: usize,
 }
@@ -65,12 +66,12 @@ impl Reverse {
     }
 
     /// Makes the buffers large enough for a number of lanes.
-    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Vec<T>>, lanes: usize) {
+    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Buffer<T>>, lanes: usize) {
         self.schedule.prepare(buffers, lanes);
     }
 
     /// Carries one block of lanes from the outputs to the inputs; `seeds` are `(layer, unit, lane)` with weight one.
-    pub(crate) fn adjoints<T: Scalar>(&self, pass: Pass<'_, T>, seeds: &[OutputSeed], buffers: &mut Vec<Vec<T>>) {
+    pub(crate) fn adjoints<T: Scalar>(&self, pass: Pass<'_, T>, seeds: &[OutputSeed], buffers: &mut Vec<Buffer<T>>) {
         let samples = pass.lanes.samples;
         let width = pass.lanes.len();
         self.sweep(pass, buffers, None, |id, out| {
@@ -86,7 +87,7 @@ impl Reverse {
         &self,
         pass: Pass<'_, T>,
         curvature: &Curvature<'_, T>,
-        buffers: &mut Vec<Vec<T>>,
+        buffers: &mut Vec<Buffer<T>>,
     ) {
         self.sweep(pass, buffers, Some(curvature), |_, _| {});
     }
@@ -95,7 +96,7 @@ impl Reverse {
     pub(crate) fn block<'a, T: Scalar>(
         &self,
         net: &Network<T>,
-        buffers: &'a [Vec<T>],
+        buffers: &'a [Buffer<T>],
         id: LayerId,
         lanes: Lanes,
     ) -> Rows<'a, T> {
@@ -106,7 +107,7 @@ impl Reverse {
     fn sweep<T: Scalar>(
         &self,
         pass: Pass<'_, T>,
-        buffers: &mut Vec<Vec<T>>,
+        buffers: &mut Vec<Buffer<T>>,
         curvature: Option<&Curvature<'_, T>>,
         start: impl Fn(LayerId, &mut [T]),
     ) {

@@ -1,5 +1,6 @@
 //! Which buffer holds which layer's block during a sweep; a buffer is used again as soon as it is free.
 
+use crate::buffer::Buffer;
 use crate::network::LayerId;
 
 /// Buffers for the blocks of one sweep.
@@ -83,14 +84,12 @@ impl Schedule {
     }
 
     /// Makes the buffers large enough for `lanes` lanes; allocates only if they have never been so large.
-    pub(crate) fn prepare<T: Clone + num_traits::Zero>(&self, buffers: &mut Vec<Vec<T>>, lanes: usize) {
+    pub(crate) fn prepare<T: Copy + num_traits::Zero>(&self, buffers: &mut Vec<Buffer<T>>, lanes: usize) {
         if buffers.len() < self.sizes.len() {
-            buffers.resize_with(self.sizes.len(), Vec::new);
+            buffers.resize_with(self.sizes.len(), Buffer::default);
         }
         for (buffer, size) in buffers.iter_mut().zip(&self.sizes) {
-            if buffer.len() < size * lanes {
-                buffer.resize(size * lanes, T::zero());
-            }
+            buffer.fit(size * lanes);
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Computed once for each sample and shared by all of its lanes.
 
+use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{Kind, Lanes, Slopes};
 use crate::network::{Layer, LayerId, Network};
@@ -12,12 +13,12 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Values of all layers for a block of samples, and the derivatives of the nonlinear ones.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Tape<T> {
     samples: usize,
-    values: Vec<Vec<T>>,
-    first: Vec<Vec<T>>,
-    second: Vec<Vec<T>>,
+    values: Vec<Buffer<T>>,
+    first: Vec<Buffer<T>>,
+    second: Vec<Buffer<T>>,
     choice: Vec<Vec<u32>>,
 }
 
@@ -136,18 +137,18 @@ impl<T: Scalar> Tape<T> {
     pub(crate) fn reserve(&mut self, net: &Network<T>, samples: usize, order: usize) {
         self.samples = samples;
         let layers = net.layers().len();
-        self.values.resize_with(layers, Vec::new);
-        self.first.resize_with(layers, Vec::new);
-        self.second.resize_with(layers, Vec::new);
+        for buffers in [&mut self.values, &mut self.first, &mut self.second] {
+            buffers.resize_with(layers, Buffer::default);
+        }
         self.choice.resize_with(layers, Vec::new);
         for (id, layer) in net.layers() {
             let (k, len) = (id.index(), layer.units() * samples);
-            self.values[k].resize(len, T::zero());
+            self.values[k].resize(len);
             match layer.kind() {
                 Kind::Elementwise(e) => {
                     let curved = order > 1 && e.activation().is_curved();
-                    self.first[k].resize(if order > 0 { len } else { 0 }, T::zero());
-                    self.second[k].resize(if curved { len } else { 0 }, T::zero());
+                    self.first[k].resize(if order > 0 { len } else { 0 });
+                    self.second[k].resize(if curved { len } else { 0 });
                 }
                 Kind::Select(_) => self.choice[k].resize(len, 0),
                 _ => {}

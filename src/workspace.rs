@@ -1,5 +1,6 @@
 //! [`Workspace`]: the memory of a run, kept for the next one.
 
+use crate::buffer::Buffer;
 use crate::cost::Passes;
 use crate::tape::Tape;
 use crate::vectors::Scratch;
@@ -64,7 +65,7 @@ impl<T> Workspace<T> {
 #[derive(Debug)]
 pub(crate) struct PointSpace<T> {
     pub(crate) tape: Tape<T>,
-    pub(crate) adjoints: Vec<Vec<T>>,
+    pub(crate) adjoints: Vec<Buffer<T>>,
     pub(crate) packed: Vec<Packed<T>>,
 }
 
@@ -90,9 +91,9 @@ impl<T> Default for PointSpace<T> {
 /// What a block of lanes needs.
 #[derive(Debug)]
 pub(crate) struct LaneSpace<T> {
-    pub(crate) forward: Vec<Vec<T>>,
-    pub(crate) reverse: Vec<Vec<T>>,
-    pub(crate) sums: Vec<T>,
+    pub(crate) forward: Vec<Buffer<T>>,
+    pub(crate) reverse: Vec<Buffer<T>>,
+    pub(crate) sums: Buffer<T>,
     pub(crate) packed: Packed<T>,
     pub(crate) scratch: Scratch<T>,
 }
@@ -100,7 +101,7 @@ pub(crate) struct LaneSpace<T> {
 impl<T> Default for LaneSpace<T> {
     fn default() -> Self {
         let (packed, scratch) = (Packed::default(), Scratch::default());
-        LaneSpace { forward: Vec::new(), reverse: Vec::new(), sums: Vec::new(), packed, scratch }
+        LaneSpace { forward: Vec::new(), reverse: Vec::new(), sums: Buffer::default(), packed, scratch }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The levels of the house, from the ground up; modules of one level do not know each other.
 const LEVELS: [&[&str]; 13] = [
-    &["cost", "dual", "error", "memory", "scalar", "sets", "spread"],
+    &["buffer", "cost", "dual", "error", "memory", "scalar", "sets", "spread"],
     &["activation", "pattern", "rows", "strategy"],
     &["coloring", "layer", "spy"],
     &["network"],

@@ -3,6 +3,7 @@
 use super::frame::Span;
 use super::sweep::Point;
 use super::{Carried, Tiles};
+use crate::buffer::Buffer;
 use crate::layer::Kind;
 use crate::layer::stencil::minus;
 use crate::network::LayerId;
@@ -24,7 +25,7 @@ impl Tiles {
         point: Point<'_, T>,
         id: LayerId,
         around: Span,
-        buffers: &[Vec<T>],
+        buffers: &[Buffer<T>],
         weighted: Weighted<'_, T>,
         sums: &mut [T],
         scratch: &mut [T],

@@ -5,6 +5,7 @@ use super::frame::Span;
 use super::kernel::Sum;
 use super::sums::Weighted;
 use super::{Carried, Tiles, Wanted};
+use crate::buffer::Buffer;
 use crate::layer::stencil::{AXES, Place, Weights, minus};
 use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
 use crate::network::{LayerId, Network};
@@ -32,12 +33,9 @@ fn multiply<T: Scalar>(matrix: MatRef<'_, T>, from: &[T], out: &mut [T]) {
 
 impl Tiles {
     /// Makes the work space large enough.
-    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Vec<T>>, scratch: &mut Vec<T>) {
+    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Buffer<T>>, scratch: &mut Buffer<T>) {
         self.schedule.prepare(buffers, self.frame.line());
-        let needed = self.scratch * self.frame.line() + self.weights;
-        if scratch.len() < needed {
-            scratch.resize(needed, T::zero());
-        }
+        scratch.fit(self.scratch * self.frame.line() + self.weights);
     }
 
     /// Carries the lanes of a tile to the outputs, and packs those wanted: `[channel][lane][position]`.
@@ -45,8 +43,8 @@ impl Tiles {
         &self,
         point: Point<'_, T>,
         tile: usize,
-        buffers: &mut Vec<Vec<T>>,
-        scratch: &mut Vec<T>,
+        buffers: &mut Vec<Buffer<T>>,
+        scratch: &mut Buffer<T>,
         packed: [&mut [T]; 2],
     ) {
         self.prepare(buffers, scratch);
@@ -78,8 +76,8 @@ impl Tiles {
         &self,
         point: Point<'_, T>,
         tile: usize,
-        buffers: &mut Vec<Vec<T>>,
-        scratch: &mut Vec<T>,
+        buffers: &mut Vec<Buffer<T>>,
+        scratch: &mut Buffer<T>,
         weighted: Weighted<'_, T>,
         packed: &mut [T],
     ) {
@@ -108,7 +106,7 @@ impl Tiles {
     }
 
     /// The block of a layer.
-    pub(super) fn block<'a, T>(&self, buffers: &'a [Vec<T>], id: LayerId) -> &'a [T] {
+    pub(super) fn block<'a, T>(&self, buffers: &'a [Buffer<T>], id: LayerId) -> &'a [T] {
         match self.schedule.slot(id) {
             Some(slot) => &buffers[slot][..self.carried(id).all_lines() * self.frame.line()],
             None => &[],
@@ -119,7 +117,7 @@ impl Tiles {
         &self,
         point: Point<'_, T>,
         tile: usize,
-        buffers: &mut [Vec<T>],
+        buffers: &mut [Buffer<T>],
         scratch: &mut [T],
         mut weighted: Option<(Weighted<'_, T>, &mut [T])>,
     ) {
@@ -183,7 +181,7 @@ impl Tiles {
         layer: &Carried,
         around: Span,
         weights: Weights<'_, T>,
-        buffers: &[Vec<T>],
+        buffers: &[Buffer<T>],
         out: &mut [T],
         scratch: &mut [T],
     ) {
@@ -323,7 +321,7 @@ impl Tiles {
         id: LayerId,
         layer: &Carried,
         around: Span,
-        buffers: &[Vec<T>],
+        buffers: &[Buffer<T>],
         out: &mut [T],
         scratch: &mut [T],
     ) {
@@ -363,7 +361,7 @@ impl Tiles {
         channel: usize,
         q: usize,
         operand: LayerId,
-        buffers: &[Vec<T>],
+        buffers: &[Buffer<T>],
         space: &mut [T],
     ) {
         let line = self.frame.line();

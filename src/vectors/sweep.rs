@@ -2,6 +2,7 @@
 
 use super::rules::{Row, RowMut, Sums};
 use super::{Held, Vectors};
+use crate::buffer::Buffer;
 use crate::layer::{Connections, Kind};
 use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
@@ -45,12 +46,12 @@ pub(crate) struct At<'a, T, L> {
 
 impl Vectors {
     /// Makes the buffers large enough.
-    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Vec<T>>) {
+    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Buffer<T>>) {
         self.schedule.prepare(buffers, 1);
     }
 
     /// Carries the rows of all layers.
-    pub(crate) fn sweep<T: Scalar, L>(&self, at: At<'_, T, L>, buffers: &mut Vec<Vec<T>>)
+    pub(crate) fn sweep<T: Scalar, L>(&self, at: At<'_, T, L>, buffers: &mut Vec<Buffer<T>>)
     where
         L: Fn(&mut dyn FnMut(&mut Scratch<T>)) + Sync + Copy,
     {
@@ -75,7 +76,7 @@ impl Vectors {
         id: LayerId,
         units: Range<usize>,
         [first, second]: [&mut [T]; 2],
-        buffers: &[Vec<T>],
+        buffers: &[Buffer<T>],
     ) where
         L: Fn(&mut dyn FnMut(&mut Scratch<T>)) + Sync + Copy,
     {
@@ -108,7 +109,7 @@ impl Vectors {
         id: LayerId,
         units: Range<usize>,
         [first, second]: [&mut [T]; 2],
-        buffers: &[Vec<T>],
+        buffers: &[Buffer<T>],
         scratch: &mut Scratch<T>,
     ) {
         let (held, kind, operands) = (self.held(id), net.layer(id).kind(), net.operands(id));
@@ -152,7 +153,7 @@ impl Vectors {
 
     /// The row of a unit; empty if it depends on nothing.
     #[inline(always)]
-    fn row<'a, T: Scalar>(&'a self, id: LayerId, unit: usize, buffers: &'a [Vec<T>]) -> Row<'a, T> {
+    fn row<'a, T: Scalar>(&'a self, id: LayerId, unit: usize, buffers: &'a [Buffer<T>]) -> Row<'a, T> {
         let (Some(held), Some(slot)) = (&self.layers[id.index()], self.schedule.slot(id)) else {
             return Row { set: u32::MAX, inputs: &[], first: &[], second: &[] };
         };
@@ -170,7 +171,7 @@ impl Vectors {
     pub(crate) fn read<T: Scalar>(
         &self,
         net: &Network<T>,
-        buffers: &[Vec<T>],
+        buffers: &[Buffer<T>],
         second: bool,
         pattern: &Pattern,
         values: &mut [T],
@@ -198,7 +199,7 @@ impl Vectors {
     }
 
     /// The sum of every output's second-order row. `buffers` are those of a sweep.
-    pub(crate) fn sums<T: Scalar>(&self, net: &Network<T>, buffers: &[Vec<T>], sums: &mut [T]) {
+    pub(crate) fn sums<T: Scalar>(&self, net: &Network<T>, buffers: &[Buffer<T>], sums: &mut [T]) {
         let units = net.output_layers().iter().flat_map(|&id| (0..net.layer(id).units()).map(move |unit| (id, unit)));
         for (sum, (id, unit)) in sums.iter_mut().zip(units) {
             *sum = self.row(id, unit, buffers).second.iter().fold(T::zero(), |sum, &s| sum + s);
