@@ -80,7 +80,7 @@ def main():
         for quantity in workload["quantities"]:
             pair = (workload["name"], quantity)
             if wanted is None or pair in wanted or pair[:1] in wanted:
-                results.append(measure(tool, workload, quantity, shared, args, head))
+                results.append(measure(tool, workload, quantity, shared, args))
                 say(report.row(results[-1]))
                 if args.json:
                     args.json.write_text(json.dumps({"head": head, "results": results}, indent=1))
@@ -94,7 +94,7 @@ def main():
     print(report.table(head, results, rust_peers))
 
 
-def measure(tool, workload, quantity, shared, args, head):
+def measure(tool, workload, quantity, shared, args):
     """All ways of one quantity of one workload, and colorjet's."""
     import numpy as np
     import timing
@@ -120,9 +120,10 @@ def measure(tool, workload, quantity, shared, args, head):
             workload["m"], reference, args.threads, shared,
         )
         survivors = survey(job, args, result)
-        own = lambda: float(np.median(tool.times(name, quantity, SAMPLE)["seconds"]))
-        result["ways"], result["colorjet"] = timing.in_turns(survivors, own, 3 if args.quick else 5)
-    summarize(result, answer, head, args)
+        # The machine is not as fast at all times, so its rate is measured in the same turns.
+        own = lambda: [np.median(tool.times(name, quantity, SAMPLE)["seconds"]), np.median(tool.rates(SAMPLE))]
+        result["ways"], (result["colorjet"], result["rate"]) = timing.in_turns(survivors, own, 3 if args.quick else 5)
+    summarize(result, answer)
     return result
 
 
@@ -195,7 +196,7 @@ def detect(tool, workload, shared, result, args):
     result["colorjet"] = statistics.median(tool.times(name, "pattern", SAMPLE)["seconds"])
 
 
-def summarize(result, answer, head, args):
+def summarize(result, answer):
     ways, own = result["ways"], result["colorjet"]
     result["strategy"], result["lanes"] = answer.get("strategy"), answer.get("lanes")
     result["operations"] = answer.get("operations")
@@ -206,8 +207,7 @@ def summarize(result, answer, head, args):
     result["ratio"] = ways[result["best"]] / own if offered else None
     nodal = [ways[name] for name in calls if "nodal" in name]
     result["nodal"] = min(nodal) / own if nodal else None
-    rate = head["machine"]["gemm_gflops"][args.dtype] * 1e9
-    result["of_limit"] = result["operations"] / rate / own if result["operations"] else None
+    result["of_limit"] = result["operations"] / result["rate"] / own if result["operations"] else None
 
 
 if __name__ == "__main__":

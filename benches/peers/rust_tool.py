@@ -44,6 +44,10 @@ class RustTool:
     def times(self, name, quantity, seconds):
         return self.ask(f"{name} {quantity} {seconds}")
 
+    def rates(self, seconds):
+        """Operations a second in products of matrices, on all threads."""
+        return self.ask(f"rates {seconds}")["flops"]
+
     def write_values(self, name, quantity):
         return self.ask(f"values {name} {quantity}")
 

@@ -30,22 +30,22 @@ def first_look(way):
     return min(seconds, sample(way, repeats)), repeats
 
 
-def in_turns(ways, colorjet, rounds):
-    """Seconds of the ways by name, and of colorjet, whose samples `colorjet()` takes.
+def in_turns(ways, own, rounds):
+    """Seconds of the ways by name, and what `own()` measures of colorjet, a list of numbers.
 
     Medians of all rounds for those that can win; the first look for those that are much slower than the fastest.
     """
     looks = {name: first_look(way) for name, way in ways.items()}
     seconds = {name: look for name, (look, _) in looks.items()}
     close = [name for name in ways if seconds[name] <= HOPELESS * min(seconds.values())]
-    samples, own = {name: [] for name in close}, []
+    samples, numbers = {name: [] for name in close}, []
     for _ in range(rounds):
         for name in close:
             time.sleep(PAUSE)
             samples[name].append(sample(ways[name], looks[name][1]))
         time.sleep(PAUSE)
-        own.append(colorjet())
-    return seconds | {name: statistics.median(s) for name, s in samples.items()}, statistics.median(own)
+        numbers.append(own())
+    return seconds | {name: statistics.median(s) for name, s in samples.items()}, map(statistics.median, zip(*numbers))
 
 
 def in_words(seconds):

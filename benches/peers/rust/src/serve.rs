@@ -1,9 +1,11 @@
-//! Answers requests, a line each: `NAME QUANTITY SECONDS` for times, `values NAME QUANTITY` for numbers, `quit`.
+//! Answers requests, a line each: `NAME QUANTITY SECONDS` for times, `values NAME QUANTITY` for numbers, `rates SECONDS` for
+//! operations a second in products of matrices, `quit`.
 //!
 //! A quantity is D, J, L, yJD (value, Jacobian and Hessian diagonal from one plan) or `pattern` (the analysis alone).
 //! The answer is a line of JSON. Networks and plans are made when they are first asked for, and kept.
 
 use crate::job::{Case, Job};
+use crate::machine;
 use colorjet::{Network, Pattern, Scalar, Sparsity};
 use ndarray::{Array1, Array2};
 use ndarray_npy::{read_npy, write_npy};
@@ -36,13 +38,19 @@ pub fn serve<T: Scalar>(dir: &Path) -> Result<(), Box<dyn Error>> {
             [] => continue,
             ["quit"] => break,
             ["values", name, what] => server.values(name, what),
+            ["rates", seconds] => rates::<T>(seconds),
             [name, what, seconds] => server.times(name, what, seconds),
-            _ => Err("neither NAME QUANTITY SECONDS, nor values NAME QUANTITY, nor quit".into()),
+            _ => Err("neither NAME QUANTITY SECONDS, nor values NAME QUANTITY, nor rates SECONDS, nor quit".into()),
         };
         println!("{}", answer.unwrap_or_else(|e| json!({ "request": line, "error": e.to_string() })));
         io::stdout().flush()?;
     }
     Ok(())
+}
+
+fn rates<T: Scalar>(seconds: &str) -> Answer {
+    let rates = machine::products::<T>(Duration::try_from_secs_f64(seconds.parse()?)?);
+    Ok(json!({ "flops": rates }))
 }
 
 struct Server<T> {
