@@ -70,7 +70,7 @@ mod tests {
         for len in [0, 1, 1000, 3, 100_000, 0, 100_001] {
             buffer.resize(len);
             assert_eq!(buffer.len(), len);
-            assert!(len == 0 || buffer.as_ptr() as usize % LINE == 0);
+            assert!(len == 0 || buffer.as_ptr().addr().is_multiple_of(LINE));
         }
         assert!(buffer.iter().all(|&v| v == 0.0));
         buffer.fit(5);
