@@ -63,7 +63,7 @@
 //!    that a unit depends on.
 //! 8. `compress`: seeds from colors, recovery as a gather; `apart`, `influence`, `nodal`: sums over the nonlinear units.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
-//! 10. `workspace`, `exec`, `calls`: running it; `plot`: pictures of all this; `guide`: pages of text.
+//! 10. `workspace`, `results`, `run`, `exec`, `calls`: running it; `plot`: pictures of all this; `guide`: pages of text.
 
 #![forbid(unsafe_code)]
 
@@ -91,8 +91,10 @@ mod planner;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod program;
+mod results;
 mod reverse;
 mod rows;
+mod run;
 mod scalar;
 mod schedule;
 mod sets;
@@ -111,7 +113,6 @@ pub use coloring::Order;
 pub use cost::Passes;
 pub use dual::Jet2;
 pub use error::{Error, ErrorKind, Result};
-pub use exec::{BatchDerivatives, Derivatives, Outputs};
 pub use files::LoadOptions;
 #[cfg(feature = "numpy")]
 pub use files::numpy;
@@ -119,6 +120,7 @@ pub use layer::{Broadcast, Conv, ConvOptions, Dense, Elementwise, Gather, Kind, 
 pub use network::{Chain, Component, Connectivity, Layer, LayerId, Network, NetworkBuilder, PadMode, Pool, Structure};
 pub use pattern::Pattern;
 pub use plan::{Plan, PlanOptions};
+pub use results::{BatchDerivatives, Derivatives, Outputs};
 pub use scalar::Scalar;
 pub use sparsity::Sparsity;
 pub use strategy::{LaneKind, Quantity, Strategy};

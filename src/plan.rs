@@ -323,6 +323,13 @@ impl Plan {
         }
     }
 
+    /// Numbers of value, Jacobian and second order in the result of one point; zero for what is not computed.
+    pub(crate) fn numbers(&self) -> [usize; 3] {
+        let entries = |target: &Option<Target>| target.as_ref().map_or(0, |t| t.pattern.nnz());
+        let second = if self.quantity == Quantity::Laplacian { self.outputs } else { entries(&self.diagonal) };
+        [self.outputs, entries(&self.jacobian), second]
+    }
+
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
         self.jacobian.iter().chain(&self.diagonal)
     }

@@ -166,6 +166,21 @@ impl<T: Scalar> Tape<T> {
         Rows::new(&self.values[layer.index()], self.samples)
     }
 
+    /// The outputs of the network, samples × m.
+    pub(crate) fn outputs(&self, net: &Network<T>, outputs: &mut [T]) {
+        let per_sample = outputs.len() / self.samples;
+        let mut column = 0;
+        for &layer in net.output_layers() {
+            let rows = self.values(layer);
+            for unit in 0..net.layer(layer).units() {
+                for (sample, &v) in rows.row(unit).iter().enumerate() {
+                    outputs[sample * per_sample + column + unit] = v;
+                }
+            }
+            column += net.layer(layer).units();
+        }
+    }
+
     /// σ' and σ'' of an elementwise layer.
     pub(crate) fn slopes(&self, layer: LayerId) -> Slopes<'_, T> {
         let [first, second] = [&self.first, &self.second].map(|numbers| match &numbers[layer.index()][..] {
