@@ -1,7 +1,7 @@
 //! [`Buffer`]: numbers that begin where a line of the cache begins.
 //!
 //! A vector of the widest instructions fills a line. What the allocator returns for large sizes begins 16 bytes behind
-//! a line, so that every load and store of a vector would touch two; lanes would be carried a tenth to a fifth slower.
+//! a line, so that every load and store of a vector would touch two; batches would be carried up to a fifth slower.
 
 use num_traits::Zero;
 use std::ops::{Deref, DerefMut};
