@@ -96,6 +96,10 @@ const TWO_SHIFTED_IN_TILE: u64 = 3;
 /// A number is multiplied and added at the place of its input.
 const SCATTERED: u64 = 60;
 
+/// A row of such a sum is begun and ended, and another one is found and added to it.
+const ROW: u64 = 1600;
+const LINK: u64 = 800;
+
 /// A row of lanes is added to another one, for each number; and what it takes to find the two rows.
 const ADDED: u64 = 5;
 const FOUND: u64 = 160;
@@ -218,9 +222,10 @@ pub(crate) fn reverse(lanes: usize, sweep: &Sweep) -> u64 {
     sweep.cost(lanes)
 }
 
-/// Lanes by offset in all tiles of a point: products of shifted lines, and numbers made. Many points are as many times one.
-pub(crate) fn tiles(products: u64, numbers: u64) -> u64 {
-    2 * (TWO_SHIFTED_IN_TILE * products + IN_TILE * numbers)
+/// Lanes by offset in all tiles of a point: products of shifted lines, numbers made, and layers come to. Many points are as
+/// many times one.
+pub(crate) fn tiles(products: u64, numbers: u64, layers: u64) -> u64 {
+    2 * (TWO_SHIFTED_IN_TILE * products + IN_TILE * numbers + LAYER * layers)
 }
 
 /// The sweeps that reverse-over-forward makes.
@@ -279,9 +284,24 @@ pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: 
     summed.saturating_add(sweeps[0] + sweeps[1] + places)
 }
 
-/// Sparse vectors: products of single numbers, added at their inputs, and numbers made. Many points are as many times one.
-pub(crate) fn vectors(products: u64, numbers: u64) -> u64 {
-    2 * products.saturating_mul(SCATTERED).saturating_add(numbers.saturating_mul(FAR))
+/// What sparse vectors do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scatter {
+    pub(crate) layers: u64,
+    /// Rows made, and rows read for them.
+    pub(crate) rows: u64,
+    pub(crate) links: u64,
+    /// Single numbers multiplied and added at their inputs.
+    pub(crate) products: u64,
+    /// Numbers made.
+    pub(crate) numbers: u64,
+}
+
+/// Sparse vectors. Many points are as many times one.
+pub(crate) fn vectors(work: Scatter) -> u64 {
+    let Scatter { layers, rows, links, products, numbers } = work;
+    let loops = products.saturating_mul(SCATTERED).saturating_add(numbers.saturating_mul(FAR));
+    loops.saturating_add(LAYER * layers + ROW * rows + LINK * links).saturating_mul(2)
 }
 
 /// The same with tangents by offset, whose tiles sum up what they carry.

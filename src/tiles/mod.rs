@@ -48,6 +48,9 @@ use std::sync::Arc;
 const MOST_LANES: usize = 1 << 12;
 const MOST_TERMS: usize = 1 << 22;
 
+/// Numbers of a line that take as long as to find what they are made of.
+const SHORT: usize = 64;
+
 /// What the lanes are carried for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -359,13 +362,15 @@ impl Tiles {
         let rows = if let Wanted::Sums { rows } = self.wanted { rows as u64 } else { 0 };
         let (mut products, mut numbers) = (0, 0);
         for layer in self.layers.iter().flatten() {
-            let run = layer.run.len() as u64;
+            // However short a line is, its terms must be found.
+            let run = layer.run.len().max(SHORT) as u64;
             let of_fan = |fan: &Sums| (fan.terms.len() * fan.channels.len() * layer.orders()) as u64;
             products += run * layer.fans.iter().map(of_fan).sum::<u64>();
             numbers += run * (1 + rows) * layer.all_lines() as u64;
         }
         let tiles = self.count() as u64;
-        cost::tiles(products.saturating_mul(tiles), numbers.saturating_mul(tiles))
+        let layers = tiles * self.layers.iter().flatten().count() as u64;
+        cost::tiles(products.saturating_mul(tiles), numbers.saturating_mul(tiles), layers)
     }
 
     /// Most lanes of a layer.

@@ -67,11 +67,15 @@ pub(crate) fn cost<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, second: Sec
     let carried = carried(net, second, with_first);
     let numbers = |id: LayerId| sparsity.reach(id).iter().map(|&set| sparsity.seen(set) as u64).sum::<u64>();
     let numbers: Vec<u64> = net.layers().map(|(id, _)| numbers(id)).collect();
-    let (mut products, mut made) = (0u64, 0u64);
+    let mut work = cost::Scatter::default();
     for (id, layer) in net.layers() {
         let Parts { first, second } = carried[id.index()];
         let orders = u64::from(first) + u64::from(second);
-        made = made.saturating_add(orders * numbers[id.index()]);
+        if orders > 0 {
+            work.layers += 1;
+            work.rows += layer.units() as u64;
+        }
+        work.numbers = work.numbers.saturating_add(orders * numbers[id.index()]);
         let operands = net.operands(id);
         let (units, seen) = operands
             .iter()
@@ -82,9 +86,10 @@ pub(crate) fn cost<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, second: Sec
             _ => net.operations_of(id) / 2,
         };
         let each = u128::from(orders) * u128::from(connections) * u128::from(seen) / u128::from(units.max(1));
-        products = products.saturating_add(u64::try_from(each).unwrap_or(u64::MAX));
+        work.products = work.products.saturating_add(u64::try_from(each).unwrap_or(u64::MAX));
+        work.links += if orders > 0 { connections } else { 0 };
     }
-    cost::vectors(products, made)
+    cost::vectors(work)
 }
 
 /// What is carried in each layer.
