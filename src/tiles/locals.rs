@@ -3,6 +3,7 @@
 use super::frame::Span;
 use super::offsets::{Interned, Lanes, Offset};
 use super::{MOST_LANES, Wanted};
+use crate::activation::Activation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::stencil::{AXES, Beyond, Fan, Place, Position, Stencil, minus};
 use crate::layer::{Gather, Kind};
@@ -78,12 +79,18 @@ pub(super) fn locals<T: Scalar>(
     // An axis comes back to its beginning for all layers or for none.
     for axis in (0..AXES).filter(|&axis| wrapped[axis] > 0) {
         let around = wrapped[axis];
-        let is_input = |id: LayerId| matches!(net.layer(id).kind(), Kind::Input);
         for ((id, layer), place) in net.layers().zip(&places) {
             let Some(place) = place else { continue };
             // Where units are summed over, each counts once.
             let summed = wanted.is_sums() && net.readers(id).any(|(r, _)| net.layer(r).kind().is_curved());
-            let repeats = !is_input(id) && !summed;
+            // Copies, and what is the same function of them, repeat themselves; numbers of their own, of other layers, may differ from one time around to
+            // the next.
+            let copies = match layer.kind() {
+                Kind::Gather(_) => true,
+                Kind::Elementwise(e) => !matches!(e.activation(), Activation::Prelu { .. }),
+                _ => false,
+            };
+            let repeats = copies && !summed;
             let whole = place.shape[axis] == around || place.shape[axis] > around && repeats;
             if zeros[axis] || !whole {
                 return Err(refused(layer, "has ends on an axis that elsewhere comes back to its beginning"));
