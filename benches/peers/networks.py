@@ -199,23 +199,23 @@ class JaxLayers(Layers):
         super().__init__(form)
         import jax
 
-        self.library = jax
+        self.framework = jax
 
     def constant(self, array):
         return array
 
     def stack(self, arrays):
-        return self.library.numpy.stack(arrays)
+        return self.framework.numpy.stack(arrays)
 
     def pad(self, x, padding):
-        return self.library.numpy.pad(x, [(0, 0), *padding])
+        return self.framework.numpy.pad(x, [(0, 0), *padding])
 
     def convolution(self, weight, padding):
-        convolve, strides = self.library.lax.conv_general_dilated, (1,) * (weight.ndim - 2)
+        convolve, strides = self.framework.lax.conv_general_dilated, (1,) * (weight.ndim - 2)
         return lambda x: convolve(x[None], weight, strides, padding)[0]
 
     def elementwise(self, layer):
-        nn, jnp, alpha = self.library.nn, self.library.numpy, layer.get("alpha", 1.0)
+        nn, jnp, alpha = self.framework.nn, self.library.numpy, layer.get("alpha", 1.0)
         functions = {
             "tanh": jnp.tanh,
             "sigmoid": nn.sigmoid,
@@ -231,20 +231,20 @@ class TorchLayers(Layers):
         super().__init__(form)
         import torch
 
-        self.library = torch
+        self.framework = torch
 
     def constant(self, array):
-        return self.library.from_numpy(np.ascontiguousarray(array))
+        return self.framework.from_numpy(np.ascontiguousarray(array))
 
     def stack(self, arrays):
-        return self.library.stack(arrays)
+        return self.framework.stack(arrays)
 
     def pad(self, x, padding):
         # PyTorch begins at the last axis.
-        return self.library.nn.functional.pad(x, [p for pair in reversed(padding) for p in pair])
+        return self.framework.nn.functional.pad(x, [p for pair in reversed(padding) for p in pair])
 
     def convolution(self, weight, padding):
-        functional = self.library.nn.functional
+        functional = self.framework.nn.functional
         convolve = {3: functional.conv1d, 4: functional.conv2d, 5: functional.conv3d}[weight.ndim]
         weight = self.constant(weight)
         if all(before == after for before, after in padding):
@@ -252,10 +252,10 @@ class TorchLayers(Layers):
         return lambda x: convolve(self.pad(x, padding)[None], weight)[0]
 
     def elementwise(self, layer):
-        functional, alpha = self.library.nn.functional, layer.get("alpha", 1.0)
+        functional, alpha = self.framework.nn.functional, layer.get("alpha", 1.0)
         functions = {
-            "tanh": self.library.tanh,
-            "sigmoid": self.library.sigmoid,
+            "tanh": self.framework.tanh,
+            "sigmoid": self.framework.sigmoid,
             "elu": lambda z: functional.elu(z, alpha),
             "softplus": functional.softplus,
             "silu": functional.silu,

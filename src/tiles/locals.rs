@@ -83,8 +83,8 @@ pub(super) fn locals<T: Scalar>(
             let Some(place) = place else { continue };
             // Where units are summed over, each counts once.
             let summed = wanted.is_sums() && net.readers(id).any(|(r, _)| net.layer(r).kind().is_curved());
-            // Copies, and what is the same function of them, repeat themselves; numbers of their own, of other layers, may differ from one time around to
-            // the next.
+            // Copies, and the same function of them, repeat themselves; a layer's own numbers may differ from one time
+            // around to the next.
             let copies = match layer.kind() {
                 Kind::Gather(_) => true,
                 Kind::Elementwise(e) => !matches!(e.activation(), Activation::Prelu { .. }),
