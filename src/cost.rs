@@ -87,6 +87,9 @@ const BYTES: u64 = 8;
 /// It goes through a function or a product, which reads slopes beside it.
 const FUNCTION: u64 = 30;
 
+/// It is squared and added to a sum.
+const SQUARED: u64 = 15;
+
 /// An operation of a convolution, which is not a matrix product but a sum of shifted rows.
 const SHIFTED: u64 = 3;
 
@@ -143,6 +146,11 @@ impl Work {
     /// A function of so many units.
     pub(crate) fn function(units: u64) -> Self {
         Work { loops: FUNCTION * units, ..Default::default() }
+    }
+
+    /// Sums of the squares of so many units.
+    pub(crate) fn squared(units: u64) -> Self {
+        Work { loops: SQUARED * units, ..Default::default() }
     }
 
     /// Both.
@@ -222,10 +230,22 @@ pub(crate) fn reverse(lanes: usize, sweep: &Sweep) -> u64 {
     sweep.cost(lanes)
 }
 
-/// Lanes by offset in all tiles of a point: products of shifted lines, numbers made, and layers come to. Many points are as
-/// many times one.
-pub(crate) fn tiles(products: u64, numbers: u64, layers: u64) -> u64 {
-    2 * (TWO_SHIFTED_IN_TILE * products + IN_TILE * numbers + LAYER * layers)
+/// What is done for lanes by offset in all tiles of a point.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tiles {
+    /// Layers come to.
+    pub(crate) layers: u64,
+    /// Numbers multiplied and added, in matrix products and in sums of shifted lines.
+    pub(crate) products: u64,
+    pub(crate) shifted: u64,
+    /// Numbers made.
+    pub(crate) numbers: u64,
+}
+
+/// Lanes by offset. Many points are as many times one.
+pub(crate) fn tiles(work: Tiles) -> u64 {
+    let Tiles { layers, products, shifted, numbers } = work;
+    2 * (LAYER * layers + 2 * products + TWO_SHIFTED_IN_TILE * shifted + IN_TILE * numbers)
 }
 
 /// The sweeps that reverse-over-forward makes.

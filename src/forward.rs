@@ -8,7 +8,7 @@
 //! nothing curved follows, unless it is wanted itself.
 
 use crate::buffer::Buffer;
-use crate::cost;
+use crate::cost::{self, Work};
 use crate::layer::{Elementwise, Kind, Lanes, Seeds, product};
 use crate::network::{LayerId, Network};
 use crate::rows::Rows;
@@ -120,7 +120,10 @@ impl Forward {
         let mut work = cost::Sweep::default();
         for (id, layer) in net.layers().filter(|(id, _)| self.parts[id.index()].any()) {
             let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
-            let of_layer = net.work_of(id);
+            let mut of_layer = net.work_of(id);
+            if self.second == Second::Sum && layer.kind().is_curved() {
+                of_layer = of_layer.and(Work::squared(layer.units() as u64));
+            }
             let made = if seeded && layer.kind().takes_seeds() { of_layer.seeded() } else { of_layer };
             let Parts { first, second } = self.parts[id.index()];
             // What is left as it was is still made here if it comes straight from the seeds.

@@ -170,7 +170,7 @@ impl Units {
     pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool, tiles: Option<&Tiles>) -> u64 {
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
         if let Some(tiles) = tiles {
-            return cost::nodal_by_offset((self.of_output.count(), &adjoints.work(net)), tiles.cost());
+            return cost::nodal_by_offset((self.of_output.count(), &adjoints.work(net)), tiles.cost(net));
         }
         let mut sums = cost::Sums::default();
         for (id, classes) in &self.layers {

@@ -224,12 +224,17 @@ impl<T: Scalar> Planner<'_, T> {
         Ok(Made { reason: in_words([forward_words, sum_words, nodal_words, rof_words]), ..double_forward })
     }
 
-    /// The cost of nodal and the words for it; not worked out if two units tell that it is not below the limit, or if that
-    /// takes too much memory. Coloring in the natural order is quick and seldom far off; whoever is close by it is
-    /// colored again as the options say.
+    /// The cost of nodal and the words for it; not worked out if two units tell that it is not below the limit, nor is it
+    /// by offset, or if that takes too much memory. Coloring in the natural order is quick and seldom far off; whoever is
+    /// close by it is colored again as the options say.
     fn weighed_nodal(&self, wanted: &Wanted, limit: u64) -> (u64, String) {
         let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
-        if least >= limit {
+        let rows = self.net.outputs();
+        let by_offset = || match rows_lower_bound(wanted.rows()) == rows {
+            true => self.tiles(Carried::Sums { rows }, limit).ok().flatten(),
+            false => None,
+        };
+        if least >= limit && by_offset().is_none() {
             return (u64::MAX, format!("nodal at least {}", self.evaluations(least)));
         }
         let weighed = |order| {
@@ -308,7 +313,7 @@ impl<T: Scalar> Planner<'_, T> {
     /// The cost of lanes from the inputs to the outputs.
     fn forward_cost(&self, program: &Program) -> u64 {
         match program {
-            Program::Forward { tiles: Some(tiles), .. } => tiles.cost(),
+            Program::Forward { tiles: Some(tiles), .. } => tiles.cost(self.net),
             Program::Forward { sweep, inputs, .. } => cost::forward(inputs.count(), &sweep.work(self.net)),
             Program::Vectors(vectors) => vectors.cost(),
             _ => 0,
@@ -341,7 +346,7 @@ impl<T: Scalar> Planner<'_, T> {
         match self.lanes {
             Some(LaneKind::Color | LaneKind::Input) => Ok(None),
             Some(LaneKind::Offset) => Tiles::new(self.net, wanted, self.tile).map(Some),
-            None => Ok(Tiles::new(self.net, wanted, self.tile).ok().filter(|tiles| tiles.cost() < by_color)),
+            None => Ok(Tiles::new(self.net, wanted, self.tile).ok().filter(|tiles| tiles.cost(self.net) < by_color)),
         }
     }
 

@@ -103,6 +103,8 @@ struct Carried {
     spent: bool,
     /// Its block has the slopes alone, a line for each channel and order; the readers' weights have the constants.
     folded: bool,
+    /// Its block is one matrix product of the operand's, and its fans are not listed.
+    multiplied: bool,
     /// The numbers of a line that later layers need.
     run: Range<usize>,
     fans: Vec<Sums>,
@@ -190,6 +192,7 @@ impl Tiles {
                     second,
                     spent,
                     folded,
+                    multiplied: false,
                     run: 0..0,
                     fans: Vec::new(),
                     shifts: local.shifts.clone(),
@@ -277,6 +280,11 @@ impl Tiles {
         for (id, layer) in net.layers() {
             let Some(local) = &locals[id.index()] else { continue };
             let operands = net.operands(id);
+            let across = layer.kind().linear().is_some_and(|linear| linear.across_channels().is_some());
+            if across && self.carried(id).rows_as(self.carried(operands[0])) {
+                self.layers[id.index()].as_mut().expect("local, so carried").multiplied = true;
+                continue;
+            }
             let constants = self.constants(net, locals, operands);
             let mut fans = Vec::with_capacity(local.fans.len());
             let mut count = 0;
@@ -357,20 +365,24 @@ impl Tiles {
     }
 
     /// Of the cost model.
-    pub(crate) fn cost(&self) -> u64 {
+    pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>) -> u64 {
         // Sums are made of most lanes once more.
         let rows = if let Wanted::Sums { rows } = self.wanted { rows as u64 } else { 0 };
-        let (mut products, mut numbers) = (0, 0);
-        for layer in self.layers.iter().flatten() {
+        let tiles = self.count() as u64;
+        let mut work = cost::Tiles::default();
+        for (id, layer) in net.layers().filter_map(|(id, _)| Some((id, self.layers[id.index()].as_ref()?))) {
             // However short a line is, its terms must be found.
             let run = layer.run.len().max(SHORT) as u64;
             let of_fan = |fan: &Sums| (fan.terms.len() * fan.channels.len() * layer.orders()) as u64;
-            products += run * layer.fans.iter().map(of_fan).sum::<u64>();
-            numbers += run * (1 + rows) * layer.all_lines() as u64;
+            work.shifted += tiles * run * layer.fans.iter().map(of_fan).sum::<u64>();
+            if layer.multiplied {
+                let operand = self.carried(net.operands(id)[0]).place.channels;
+                work.products += tiles * (self.frame.line() * operand * layer.all_lines()) as u64;
+            }
+            work.numbers += tiles * run * (1 + rows) * layer.all_lines() as u64;
+            work.layers += tiles;
         }
-        let tiles = self.count() as u64;
-        let layers = tiles * self.layers.iter().flatten().count() as u64;
-        cost::tiles(products.saturating_mul(tiles), numbers.saturating_mul(tiles), layers)
+        cost::tiles(work)
     }
 
     /// Most lanes of a layer.

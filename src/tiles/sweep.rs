@@ -148,13 +148,12 @@ impl Tiles {
                 kind => {
                     let linear = kind.linear().expect("all other kinds that are carried are linear");
                     let operand = net.operands(id)[0];
-                    if let Some(matrix) = linear.across_channels().filter(|_| carried.rows_as(self.carried(operand))) {
+                    if let Some(matrix) = linear.across_channels().filter(|_| carried.multiplied) {
                         multiply(matrix, self.block(buffers, operand), out);
-                        buffers[slot] = buffer;
-                        continue;
+                    } else {
+                        let weights = linear.weights(&carried.place);
+                        self.linear(net, id, carried, around, weights, buffers, out, scratch);
                     }
-                    let weights = linear.weights(&carried.place);
-                    self.linear(net, id, carried, around, weights, buffers, out, scratch);
                 }
             }
             buffers[slot] = buffer;
