@@ -61,7 +61,8 @@
 //! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes; `tiles`:
 //!    the sweep of a local network, whose lanes belong to distances, tile by tile; `vectors`: rows of the inputs alone
 //!    that a unit depends on.
-//! 8. `compress`: seeds from colors, recovery as a gather; `apart`, `influence`, `nodal`: sums over the nonlinear units.
+//! 8. `compress`: seeds from colors; `readout`: recovery as a gather; `apart`, `influence`, `nodal`: sums over the
+//!    nonlinear units.
 //! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
 //! 10. `workspace`, `results`, `run`, `exec`, `calls`: running it; `plot`: pictures of all this; `guide`: pages of text.
 
@@ -91,6 +92,7 @@ mod planner;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod program;
+mod readout;
 mod results;
 mod reverse;
 mod rows;

@@ -13,7 +13,7 @@
 use crate::apart::{self, Colors};
 use crate::buffer::Buffer;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
-use crate::compress::{InputLanes, Readout, unit_of};
+use crate::compress::InputLanes;
 use crate::cost;
 use crate::error::{Result, ensure};
 use crate::forward::{Forward, Second};
@@ -22,6 +22,7 @@ use crate::layer::{Kind, Lanes};
 use crate::memory;
 use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
+use crate::readout::{Readout, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};

@@ -3,12 +3,13 @@
 
 use crate::apart::Colors;
 use crate::coloring::{Coloring, Order, distance1_coloring};
-use crate::compress::{InputLanes, Readout, Source, occupied_colors, unit_of};
+use crate::compress::{InputLanes, occupied_colors};
 use crate::cost::{self, Passes};
 use crate::forward::{Forward, Second};
 use crate::network::{LayerId, Network};
 use crate::nodal::Nodal;
 use crate::pattern::Pattern;
+use crate::readout::{Readout, Source, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
 use crate::scalar::Scalar;
 use crate::sparsity::{Meeting, Sparsity};

@@ -58,6 +58,26 @@ pub(crate) fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(Kernel(kernel))
 }
 
+/// `sum += w · from`. The sum is copied out and back, or the compiler splits it into single numbers.
+#[inline(always)]
+pub(crate) fn add_product<T: Scalar, const V: usize>(sum: &mut [T; V], w: T, from: &[T; V]) {
+    let mut new = *sum;
+    for (n, &f) in new.iter_mut().zip(from) {
+        *n = f.mul_add(w, *n);
+    }
+    *sum = new;
+}
+
+/// `sum += w · from`, number by number.
+#[inline(always)]
+pub(crate) fn add_products<T: Scalar, const V: usize>(sum: &mut [T; V], weights: &[T; V], from: &[T; V]) {
+    let mut new = *sum;
+    for (n, (&w, &f)) in new.iter_mut().zip(weights.iter().zip(from)) {
+        *n = f.mul_add(w, *n);
+    }
+    *sum = new;
+}
+
 /// The index and value of the first number that is not finite.
 pub(crate) fn first_non_finite<T: Float>(numbers: &[T]) -> Option<(usize, T)> {
     const BLOCK: usize = 512;

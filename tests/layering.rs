@@ -10,7 +10,7 @@ const LEVELS: [&[&str]; 14] = [
     &["activation", "pattern", "rows", "strategy"],
     &["coloring", "layer", "spy"],
     &["network"],
-    &["compress", "files", "influence", "schedule", "sparsity", "tape"],
+    &["compress", "files", "influence", "readout", "schedule", "sparsity", "tape"],
     &["apart", "forward", "tiles"],
     &["reverse", "vectors"],
     &["nodal", "workspace"],

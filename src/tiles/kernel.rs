@@ -1,6 +1,6 @@
 //! Lines of numbers as sums of shifted lines, while all of them are in the cache.
 
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, add_product, add_products};
 use std::ops::Range;
 
 /// One product of a line's sum: weight times a shifted line of the operand's block.
@@ -137,24 +137,4 @@ impl<T: Scalar> Sum<'_, T> {
         }
         at
     }
-}
-
-/// `sum += w · from`. The sum is copied out and back, or the compiler splits it into single numbers.
-#[inline(always)]
-fn add_product<T: Scalar, const V: usize>(sum: &mut [T; V], w: T, from: &[T; V]) {
-    let mut new = *sum;
-    for (n, &f) in new.iter_mut().zip(from) {
-        *n = f.mul_add(w, *n);
-    }
-    *sum = new;
-}
-
-/// `sum += w · from`, number by number.
-#[inline(always)]
-fn add_products<T: Scalar, const V: usize>(sum: &mut [T; V], weights: &[T; V], from: &[T; V]) {
-    let mut new = *sum;
-    for (n, (&w, &f)) in new.iter_mut().zip(weights.iter().zip(from)) {
-        *n = f.mul_add(w, *n);
-    }
-    *sum = new;
 }

@@ -3,11 +3,11 @@
 use super::Tiles;
 use super::frame::shortest;
 use super::offsets::Offset;
-use crate::compress::{Readout, RowPlaces};
 use crate::error::{Result, ensure};
 use crate::layer::stencil::{AXES, Position, minus};
 use crate::network::Network;
 use crate::pattern::Pattern;
+use crate::readout::{Readout, RowPlaces};
 use crate::scalar::Scalar;
 
 impl Tiles {

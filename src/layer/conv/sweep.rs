@@ -1,0 +1,159 @@
+//! The kernel of convolutions, in both directions.
+
+use super::Conv;
+use crate::layer::stencil::AXES;
+use crate::layer::window::{Links, Side, Window};
+use crate::rows::Rows;
+use crate::scalar::{Scalar, add_product};
+use std::array;
+use std::ops::Range;
+
+/// One application of the convolution or of its transpose. Both are the same sum over links:
+/// the rows of `to` are made of rows of `from`.
+pub(super) struct Sweep<'a, T> {
+    windows: &'a [Window; AXES],
+    side: Side,
+    /// `[channel of to][channel of from in the group][tap]`.
+    weight: &'a [T],
+    from: Rows<'a, T>,
+    accumulate: bool,
+    /// Channels of a group, on the side that is made and on the side that is read.
+    made: usize,
+    read: usize,
+    /// Axis lengths on both sides, and the kernel.
+    to_len: [usize; AXES],
+    from_len: [usize; AXES],
+    kernel: [usize; AXES],
+}
+
+impl<'a, T: Scalar> Sweep<'a, T> {
+    pub(super) fn new(conv: &'a Conv<T>, side: Side, weight: &'a [T], from: Rows<'a, T>, accumulate: bool) -> Self {
+        let [outputs, inputs] = conv.channels.map(|c| c / conv.groups);
+        let (other, made, read) = match side {
+            Side::Output => (Side::Input, outputs, inputs),
+            Side::Input => (Side::Output, inputs, outputs),
+        };
+        Sweep {
+            windows: &conv.windows,
+            side,
+            weight,
+            from,
+            accumulate,
+            made,
+            read,
+            to_len: conv.windows.each_ref().map(|w| w.len(side)),
+            from_len: conv.windows.each_ref().map(|w| w.len(other)),
+            kernel: conv.windows.each_ref().map(|w| w.kernel),
+        }
+    }
+
+    /// Several channels at a time where they are asked for whole: each number read serves all of them.
+    #[inline(always)]
+    pub(super) fn run(&self, rows: Range<usize>, out: &mut [T]) {
+        let positions: usize = self.to_len.iter().product();
+        let mut row = rows.start;
+        while row < rows.end {
+            let (channel, position) = (row / positions, row % positions);
+            let out = &mut out[(row - rows.start) * self.from.width..];
+            let whole = if position == 0 { (rows.end - row) / positions } else { 0 };
+            let in_group = self.made - channel % self.made;
+            match whole.min(in_group) {
+                0 => {
+                    let end = positions.min(position + rows.end - row);
+                    self.channels::<1>(channel, position..end, out);
+                    row += end - position;
+                }
+                1 => {
+                    self.channels::<1>(channel, 0..positions, out);
+                    row += positions;
+                }
+                2 | 3 => {
+                    self.channels::<2>(channel, 0..positions, out);
+                    row += 2 * positions;
+                }
+                _ => {
+                    self.channels::<4>(channel, 0..positions, out);
+                    row += 4 * positions;
+                }
+            }
+        }
+    }
+
+    /// `B` channels from `channel` on, at the given positions.
+    #[inline(always)]
+    fn channels<const B: usize>(&self, channel: usize, positions: Range<usize>, out: &mut [T]) {
+        let width = self.from.width;
+        let stride = positions.len() * width;
+        let [_, b, c] = self.to_len;
+        let mut at = positions.start;
+        while at < positions.end {
+            let (x, y, z) = (at / (b * c), at / c % b, at % c);
+            let run = self.windows[2].run(self.side, z).min(positions.end - at);
+            let links = [
+                self.windows[0].links(self.side, x),
+                self.windows[1].links(self.side, y),
+                self.windows[2].links(self.side, z),
+            ];
+            let out = &mut out[(at - positions.start) * width..];
+            self.segment::<B>(channel, links, run * width, stride, out);
+            at += run;
+        }
+    }
+
+    /// `len` consecutive numbers that have the same links, for `B` channels that lie `stride` apart in `out`.
+    #[inline(always)]
+    fn segment<const B: usize>(&self, channel: usize, links: [Links; AXES], len: usize, stride: usize, out: &mut [T]) {
+        // Accumulators of two vectors of 512 bits for each channel, then of one, then single numbers.
+        let mut done = 0;
+        if size_of::<T>() == 4 {
+            done = self.lanes::<B, 32>(channel, links, done, len, stride, out);
+        }
+        done = self.lanes::<B, 16>(channel, links, done, len, stride, out);
+        done = self.lanes::<B, 8>(channel, links, done, len, stride, out);
+        self.lanes::<B, 1>(channel, links, done, len, stride, out);
+    }
+
+    #[inline(always)]
+    fn lanes<const B: usize, const V: usize>(
+        &self,
+        channel: usize,
+        links: [Links; AXES],
+        mut done: usize,
+        len: usize,
+        stride: usize,
+        out: &mut [T],
+    ) -> usize {
+        let width = self.from.width;
+        let taps = self.kernel[0] * self.kernel[1] * self.kernel[2];
+        let per_channel = self.read * taps;
+        let weight: [&[T]; B] = array::from_fn(|b| &self.weight[(channel + b) * per_channel..][..per_channel]);
+        let first = channel / self.made * self.read;
+        let [_, from_b, from_c] = self.from_len;
+        let from_positions = self.from_len[0] * from_b * from_c;
+        while done + V <= len {
+            let mut sum = [[T::zero(); V]; B];
+            for read in 0..self.read {
+                for (p0, t0) in links[0].iter() {
+                    for (p1, t1) in links[1].iter() {
+                        let row = (first + read) * from_positions + (p0 * from_b + p1) * from_c;
+                        let tap = read * taps + (t0 * self.kernel[1] + t1) * self.kernel[2];
+                        for (p2, t2) in links[2].iter() {
+                            let from = self.from.data[(row + p2) * width + done..].first_chunk().expect("V numbers");
+                            for b in 0..B {
+                                add_product(&mut sum[b], weight[b][tap + t2], from);
+                            }
+                        }
+                    }
+                }
+            }
+            for (b, sum) in sum.iter().enumerate() {
+                let out = &mut out[b * stride + done..][..V];
+                for v in 0..V {
+                    out[v] = if self.accumulate { out[v] + sum[v] } else { sum[v] };
+                }
+            }
+            done += V;
+        }
+        done
+    }
+}
