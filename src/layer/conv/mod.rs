@@ -28,10 +28,8 @@ pub struct Conv<T> {
     groups: usize,
     windows: [Window; AXES],
     axes: usize,
-    /// `[input channel][output channel of the group][tap]`, made when a reverse sweep first asks for it.
-    transpose: OnceLock<Vec<T>>,
-    /// `[group][input channel of the group][tap][output channel of the group]`, made when a stencil first asks for it.
-    by_link: OnceLock<Vec<T>>,
+    /// The weights as they are read to make outputs, and inputs; each made when a sweep first asks for it.
+    by_link: [OnceLock<Vec<T>>; 2],
 }
 
 /// Parameters of a convolution beside its weights; one entry for each spatial axis, or empty for the default.
@@ -97,7 +95,7 @@ impl<T: Scalar> Conv<T> {
             windows[AXES - axes + axis] = Window::new(operand[1 + axis], shape[2 + axis], stride, dilation, padding)?;
         }
         let channels = [outputs, inputs];
-        Ok(Conv { weight, bias, channels, groups, windows, axes, transpose: OnceLock::new(), by_link: OnceLock::new() })
+        Ok(Conv { weight, bias, channels, groups, windows, axes, by_link: Default::default() })
     }
 
     /// `[output channels, input channels / groups, kernel…]`.
@@ -139,8 +137,7 @@ impl<T: Scalar> Conv<T> {
             groups: self.groups,
             windows: self.windows,
             axes: self.axes,
-            transpose: OnceLock::new(),
-            by_link: OnceLock::new(),
+            by_link: Default::default(),
         }
     }
 
@@ -246,20 +243,28 @@ impl<T: Scalar> Conv<T> {
         })
     }
 
-    fn transpose(&self) -> &[T] {
-        self.transpose.get_or_init(|| {
-            let [outputs, inputs] = self.channels.map(|c| c / self.groups);
-            let taps: usize = self.windows.iter().map(|w| w.kernel).product();
-            let mut transpose = Vec::with_capacity(self.weight.len());
-            for channel in 0..self.channels[1] {
-                let (group, input) = (channel / inputs, channel % inputs);
-                for output in group * outputs..(group + 1) * outputs {
-                    let start = (output * inputs + input) * taps;
-                    transpose.extend_from_slice(&self.weight[start..start + taps]);
+    /// The weights that a channel of the operand has, one after the other: `[group][channel read][tap][channel made]`.
+    fn by_link(&self, side: Side) -> &[T] {
+        let [outputs, inputs] = self.channels.map(|c| c / self.groups);
+        let taps: usize = self.windows.iter().map(|w| w.kernel).product();
+        let weight = move |output: usize, input: usize, tap: usize| self.weight[(output * inputs + input) * taps + tap];
+        let arranged = |read: usize, made: usize, weight: &dyn Fn(usize, usize, usize, usize) -> T| {
+            let mut numbers = Vec::with_capacity(self.weight.len());
+            for (group, read) in (0..self.groups).flat_map(|group| (0..read).map(move |read| (group, read))) {
+                for tap in 0..taps {
+                    numbers.extend((0..made).map(|made| weight(group, read, tap, made)));
                 }
             }
-            transpose
-        })
+            numbers
+        };
+        match side {
+            Side::Output => self.by_link[0].get_or_init(|| {
+                arranged(inputs, outputs, &|group, read, tap, made| weight(group * outputs + made, read, tap))
+            }),
+            Side::Input => self.by_link[1].get_or_init(|| {
+                arranged(outputs, inputs, &|group, read, tap, made| weight(group * outputs + read, made, tap))
+            }),
+        }
     }
 }
 
@@ -298,7 +303,7 @@ impl<T: Scalar> Linear<T> for Conv<T> {
         if let Some(weight) = self.across_channels() {
             return self.at_every_position(weight, rows, operands[0], Accum::Replace, out);
         }
-        let sweep = Sweep::new(self, Side::Output, &self.weight, operands[0], false);
+        let sweep = Sweep::new(self, Side::Output, operands[0], false);
         vectorized(
             #[inline(always)]
             || sweep.run(rows, out),
@@ -340,7 +345,7 @@ impl<T: Scalar> Linear<T> for Conv<T> {
         if let Some(weight) = self.across_channels() {
             return self.at_every_position(weight.transpose(), rows, adjoint, Accum::Add, out);
         }
-        let sweep = Sweep::new(self, Side::Input, self.transpose(), adjoint, true);
+        let sweep = Sweep::new(self, Side::Input, adjoint, true);
         vectorized(
             #[inline(always)]
             || sweep.run(rows, out),
@@ -388,17 +393,7 @@ impl<T: Scalar> Linear<T> for Conv<T> {
     }
 
     fn weights(&self, _place: &Place) -> Weights<'_, T> {
-        Weights::Shared(self.by_link.get_or_init(|| {
-            let [made, read] = self.channels.map(|c| c / self.groups);
-            let taps: usize = self.windows.iter().map(|w| w.kernel).product();
-            let mut numbers = Vec::with_capacity(self.weight.len());
-            for group in 0..self.groups {
-                for link in 0..read * taps {
-                    numbers.extend((0..made).map(|c| self.weight[(group * made + c) * read * taps + link]));
-                }
-            }
-            numbers
-        }))
+        Weights::Shared(self.by_link(Side::Output))
     }
 }
 

@@ -5,7 +5,6 @@ use crate::layer::stencil::AXES;
 use crate::layer::window::{Links, Side, Window};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, add_product};
-use std::array;
 use std::ops::Range;
 
 /// One application of the convolution or of its transpose. Both are the same sum over links:
@@ -13,7 +12,7 @@ use std::ops::Range;
 pub(super) struct Sweep<'a, T> {
     windows: &'a [Window; AXES],
     side: Side,
-    /// `[channel of to][channel of from in the group][tap]`.
+    /// `[group][channel of from][tap][channel of to]`.
     weight: &'a [T],
     from: Rows<'a, T>,
     accumulate: bool,
@@ -27,7 +26,7 @@ pub(super) struct Sweep<'a, T> {
 }
 
 impl<'a, T: Scalar> Sweep<'a, T> {
-    pub(super) fn new(conv: &'a Conv<T>, side: Side, weight: &'a [T], from: Rows<'a, T>, accumulate: bool) -> Self {
+    pub(super) fn new(conv: &'a Conv<T>, side: Side, from: Rows<'a, T>, accumulate: bool) -> Self {
         let [outputs, inputs] = conv.channels.map(|c| c / conv.groups);
         let (other, made, read) = match side {
             Side::Output => (Side::Input, outputs, inputs),
@@ -36,7 +35,7 @@ impl<'a, T: Scalar> Sweep<'a, T> {
         Sweep {
             windows: &conv.windows,
             side,
-            weight,
+            weight: conv.by_link(side),
             from,
             accumulate,
             made,
@@ -103,11 +102,12 @@ impl<'a, T: Scalar> Sweep<'a, T> {
     /// `len` consecutive numbers that have the same links, for `B` channels that lie `stride` apart in `out`.
     #[inline(always)]
     fn segment<const B: usize>(&self, channel: usize, links: [Links; AXES], len: usize, stride: usize, out: &mut [T]) {
-        // Accumulators of two vectors of 512 bits for each channel, then of one, then single numbers.
-        let mut done = 0;
-        if size_of::<T>() == 4 {
-            done = self.lanes::<B, 32>(channel, links, done, len, stride, out);
-        }
+        // As many accumulators, vectors of 512 bits, as hide the latency of a multiplication; then fewer, then single
+        // numbers.
+        let mut done = match B {
+            4 => self.lanes::<B, 32>(channel, links, 0, len, stride, out),
+            _ => self.lanes::<B, 64>(channel, links, 0, len, stride, out),
+        };
         done = self.lanes::<B, 16>(channel, links, done, len, stride, out);
         done = self.lanes::<B, 8>(channel, links, done, len, stride, out);
         self.lanes::<B, 1>(channel, links, done, len, stride, out);
@@ -125,9 +125,9 @@ impl<'a, T: Scalar> Sweep<'a, T> {
     ) -> usize {
         let width = self.from.width;
         let taps = self.kernel[0] * self.kernel[1] * self.kernel[2];
-        let per_channel = self.read * taps;
-        let weight: [&[T]; B] = array::from_fn(|b| &self.weight[(channel + b) * per_channel..][..per_channel]);
-        let first = channel / self.made * self.read;
+        let group = channel / self.made;
+        let weight = &self.weight[group * self.read * taps * self.made + channel % self.made..];
+        let first = group * self.read;
         let [_, from_b, from_c] = self.from_len;
         let from_positions = self.from_len[0] * from_b * from_c;
         while done + V <= len {
@@ -139,8 +139,10 @@ impl<'a, T: Scalar> Sweep<'a, T> {
                         let tap = read * taps + (t0 * self.kernel[1] + t1) * self.kernel[2];
                         for (p2, t2) in links[2].iter() {
                             let from = self.from.data[(row + p2) * width + done..].first_chunk().expect("V numbers");
+                            let weight: &[T; B] =
+                                weight[(tap + t2) * self.made..].first_chunk().expect("a weight for each channel");
                             for b in 0..B {
-                                add_product(&mut sum[b], weight[b][tap + t2], from);
+                                add_product(&mut sum[b], weight[b], from);
                             }
                         }
                     }
