@@ -88,7 +88,7 @@ const BYTES: u64 = 8;
 const FUNCTION: u64 = 30;
 
 /// It is squared and added to a sum.
-const SQUARED: u64 = 25;
+const SQUARED: u64 = 40;
 
 /// An operation of a convolution, which is not a matrix product but a sum of shifted rows.
 const SHIFTED: u64 = 3;
