@@ -215,7 +215,7 @@ class JaxLayers(Layers):
         return lambda x: convolve(x[None], weight, strides, padding)[0]
 
     def elementwise(self, layer):
-        nn, jnp, alpha = self.framework.nn, self.library.numpy, layer.get("alpha", 1.0)
+        nn, jnp, alpha = self.framework.nn, self.framework.numpy, layer.get("alpha", 1.0)
         functions = {
             "tanh": jnp.tanh,
             "sigmoid": nn.sigmoid,
