@@ -178,7 +178,7 @@ fn scaling(options: &Options) -> Result<()> {
         "{:>8} {:21} {:>6} {:>10} {:>9} {:>9} {:>10} {:>10} {:>10}",
         "inputs", "strategy", "lanes", "entries", "plan", "run", "per input", "plan peak", "run peak"
     );
-    for n in [10_000, 100_000, 1_000_000] {
+    for n in [10_000, 100_000, 1_000_000, 4_000_000] {
         scaling_row(options.size(n), effort(options))?;
     }
     println!();
