@@ -245,7 +245,12 @@ pub(crate) struct Tiles {
 /// Lanes by offset. Many points are as many times one.
 pub(crate) fn tiles(work: Tiles) -> u64 {
     let Tiles { layers, products, shifted, numbers } = work;
-    2 * (LAYER * layers + 2 * products + TWO_SHIFTED_IN_TILE * shifted + IN_TILE * numbers)
+    twice([(layers, LAYER), (products, 2), (shifted, TWO_SHIFTED_IN_TILE), (numbers, IN_TILE)])
+}
+
+/// At one point and at many: so many times so much.
+fn twice<const N: usize>(parts: [(u64, u64); N]) -> u64 {
+    parts.into_iter().fold(0, |sum: u64, (count, each)| sum.saturating_add(count.saturating_mul(2 * each)))
 }
 
 /// The sweeps that reverse-over-forward makes.
@@ -320,8 +325,7 @@ pub(crate) struct Scatter {
 /// Sparse vectors. Many points are as many times one.
 pub(crate) fn vectors(work: Scatter) -> u64 {
     let Scatter { layers, rows, links, products, numbers } = work;
-    let loops = products.saturating_mul(SCATTERED).saturating_add(numbers.saturating_mul(FAR));
-    loops.saturating_add(LAYER * layers + ROW * rows + LINK * links).saturating_mul(2)
+    twice([(layers, LAYER), (rows, ROW), (links, LINK), (products, SCATTERED), (numbers, FAR)])
 }
 
 /// The same with tangents by offset, whose tiles sum up what they carry.

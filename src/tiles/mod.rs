@@ -372,14 +372,17 @@ impl Tiles {
         let mut work = cost::Tiles::default();
         for (id, layer) in net.layers().filter_map(|(id, _)| Some((id, self.layers[id.index()].as_ref()?))) {
             // However short a line is, its terms must be found.
-            let run = layer.run.len().max(SHORT) as u64;
+            let in_all = tiles.saturating_mul(layer.run.len().max(SHORT) as u64);
             let of_fan = |fan: &Sums| (fan.terms.len() * fan.channels.len() * layer.orders()) as u64;
-            work.shifted += tiles * run * layer.fans.iter().map(of_fan).sum::<u64>();
+            let shifted = in_all.saturating_mul(layer.fans.iter().map(of_fan).sum());
+            work.shifted = work.shifted.saturating_add(shifted);
             if layer.multiplied {
                 let operand = self.carried(net.operands(id)[0]).place.channels;
-                work.products += tiles * (self.frame.line() * operand * layer.all_lines()) as u64;
+                let products = tiles.saturating_mul((self.frame.line() * operand * layer.all_lines()) as u64);
+                work.products = work.products.saturating_add(products);
             }
-            work.numbers += tiles * run * (1 + rows) * layer.all_lines() as u64;
+            let numbers = in_all.saturating_mul((1 + rows) * layer.all_lines() as u64);
+            work.numbers = work.numbers.saturating_add(numbers);
             work.layers += tiles;
         }
         cost::tiles(work)
