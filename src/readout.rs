@@ -361,3 +361,52 @@ fn side_by_side(
         Some((here, task as usize, at))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs give what single places give, from any entry to any other, at every sample; and so do their sums.
+    #[test]
+    fn runs_are_places_side_by_side() {
+        let rows = [(0..8).collect(), vec![], (1..7).collect(), vec![0, 7], (0..8).collect()];
+        let pattern = Pattern::from_rows(8, rows).unwrap();
+        // The columns are cut into blocks of five and three, as tasks have them.
+        let mut packed_by = [0, 0];
+        let place: Vec<(u32, u32)> = pattern
+            .indices()
+            .iter()
+            .map(|&j| {
+                let task = j as usize / 5;
+                packed_by[task] += 1;
+                (task as u32, packed_by[task] - 1)
+            })
+            .collect();
+        let readout = |place| Readout::packed_alike(place, 2, 16);
+        let runs = Places::of(place.clone());
+        assert!(matches!(&runs, Places::Runs(runs) if runs.len() == 8));
+        let (runs, each) = (readout(runs), readout(Places::Each(place)));
+        for samples in [1, 3] {
+            let packed: [Vec<f64>; 2] =
+                [1.0, 1000.0].map(|first| (0..16 * samples).map(|k| first + k as f64).collect());
+            let of = |task: usize| &packed[task][..];
+            for sample in 0..samples {
+                for start in 0..=pattern.nnz() {
+                    for end in start..=pattern.nnz() {
+                        let [ours, expected] = [&runs, &each].map(|readout| {
+                            let mut values = vec![0.0; end - start];
+                            readout.unpack(&pattern, start..end, of, samples, sample, &mut values);
+                            values
+                        });
+                        assert_eq!(ours, expected, "{start}..{end} of sample {sample}");
+                    }
+                }
+                for row in 0..pattern.rows() {
+                    let [ours, expected] =
+                        [&runs, &each].map(|readout| readout.sum(&pattern, row, of, samples, sample));
+                    assert_eq!(ours, expected, "row {row} of sample {sample}");
+                }
+            }
+        }
+    }
+}

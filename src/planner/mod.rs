@@ -192,7 +192,8 @@ impl<T: Scalar> Planner<'_, T> {
         }
         if nodal_cost < simple {
             let units = self.units(&wanted, self.order)?;
-            let reason = in_words([self.nodal_words(&units), forward_words, sum_words, rof_words]);
+            let words = self.nodal_words(&units, self.nodal_cost(&units));
+            let reason = in_words([words, forward_words, sum_words, rof_words]);
             return self.nodal(&wanted, &units, reason);
         }
         if sum_cost < forward_cost {
@@ -223,7 +224,8 @@ impl<T: Scalar> Planner<'_, T> {
         }
         let weighed = |order| {
             let units = self.units(wanted, order)?;
-            Ok((self.nodal_cost(&units), self.nodal_words(&units)))
+            let cost = self.nodal_cost(&units);
+            Ok((cost, self.nodal_words(&units, cost)))
         };
         let quick: Result<(u64, String)> = weighed(Order::Natural);
         let made = match quick {
@@ -247,9 +249,9 @@ impl<T: Scalar> Planner<'_, T> {
         units.cost(self.net, self.with_jacobian, tiles.as_ref())
     }
 
-    fn nodal_words(&self, units: &Units) -> String {
+    fn nodal_words(&self, units: &Units, cost: u64) -> String {
         let (adjoints, tangents) = (units.of_output.count(), units.tangent_lanes());
-        let worth = self.evaluations(self.nodal_cost(units));
+        let worth = self.evaluations(cost);
         format!("{} and {} worth {worth}", counted(adjoints, "adjoint lane"), counted(tangents, "tangent lane"))
     }
 

@@ -435,4 +435,40 @@ mod tests {
             }
         }
     }
+
+    /// Every number of channels made at a time, long runs and short ones, both directions, against the list of links.
+    #[test]
+    fn kernels_follow_the_connections() {
+        let number = |k: usize| ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4;
+        for (made, read, groups) in [(1, 3, 1), (2, 1, 2), (3, 2, 1), (7, 3, 2), (9, 8, 1)] {
+            let shape = [made * groups, read, 5];
+            let weight: Vec<f64> = (0..shape.iter().product()).map(number).collect();
+            let options = ConvOptions { padding: vec![[3, 1]], groups, ..ConvOptions::default() };
+            for (positions, width) in [(150, 1), (9, 3), (40, 13)] {
+                let operand = [read * groups, positions];
+                let conv = Conv::new(weight.clone(), &shape, None, &options, &operand).unwrap();
+                let [units, inputs] = [conv.output_shape().iter().product::<usize>(), operand.iter().product()];
+                let x: Vec<f64> = (0..inputs * width).map(|k| number(k + 5)).collect();
+                let y: Vec<f64> = (0..units * width).map(|k| number(k + 9)).collect();
+                let (mut exact, mut adjoint) = (vec![0.0; units * width], vec![1.0; inputs * width]);
+                let mut links = Connections::new();
+                for unit in 0..units {
+                    links.clear();
+                    conv.connections(unit, &mut links);
+                    for (&(_, from, weight), k) in links.iter().flat_map(|link| (0..width).map(move |k| (link, k))) {
+                        let (here, there) = (unit * width + k, from as usize * width + k);
+                        exact[here] += weight * x[there];
+                        adjoint[there] += weight * y[here];
+                    }
+                }
+                let close = |found: &[f64], exact: &[f64]| found.iter().zip(exact).all(|(f, e)| (f - e).abs() < 1e-12);
+                let mut out = vec![1.0; units * width];
+                conv.forward(0..units, &[Rows::new(&x, width)], &mut out, width);
+                assert!(close(&out, &exact), "{shape:?} forward, {positions} positions of {width}");
+                let mut out = vec![1.0; inputs * width];
+                conv.reverse(0, 0..inputs, Rows::new(&y, width), &mut out);
+                assert!(close(&out, &adjoint), "{shape:?} reverse, {positions} positions of {width}");
+            }
+        }
+    }
 }
