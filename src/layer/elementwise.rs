@@ -116,9 +116,14 @@ impl Elementwise {
         if second_order.is_empty() {
             return;
         }
-        lanes.scale(slopes.first.row(k), second_order, |s, d| s * d);
-        if slopes.second.width > 0 {
-            lanes.add_curvature(slopes.second.row(k), first_order, first_order, second_order);
+        let first = slopes.first.row(k);
+        if slopes.second.width == 0 {
+            lanes.scale(first, second_order, |s, d| s * d);
+        } else if second_order.len() == lanes.len() {
+            lanes.bend(first, slopes.second.row(k), first_order, second_order);
+        } else {
+            lanes.scale(first, second_order, |s, d| s * d);
+            lanes.add_sums(slopes.second.row(k), first_order, first_order, second_order);
         }
     }
 

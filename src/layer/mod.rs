@@ -157,6 +157,30 @@ impl Lanes {
         }
     }
 
+    /// `second ← p · second + q · from²` on every lane, with the sample's factors.
+    #[inline(always)]
+    fn bend<T: Scalar>(self, p: &[T], q: &[T], from: &[T], second: &mut [T]) {
+        let f = |p: T, q: T, j: T, s: T| (j * j).mul_add(q, p * s);
+        if let ([p], [q]) = (p, q) {
+            second.iter_mut().zip(from).for_each(|(s, &j)| *s = f(*p, *q, j, *s));
+            return;
+        }
+        let lanes = second.chunks_exact_mut(self.samples).zip(from.chunks_exact(self.samples));
+        if let ((p, []), (q, [])) = (p.as_chunks::<8>(), q.as_chunks::<8>()) {
+            for (second, from) in lanes {
+                let terms = from.as_chunks::<8>().0.iter().zip(p.iter().zip(q));
+                for (s, (j, (p, q))) in second.as_chunks_mut::<8>().0.iter_mut().zip(terms) {
+                    *s = each8(|k| f(p[k], q[k], j[k], s[k]));
+                }
+            }
+        } else {
+            for (second, from) in lanes {
+                let terms = from.iter().zip(p.iter().zip(q));
+                second.iter_mut().zip(terms).for_each(|(s, (&j, (&p, &q)))| *s = f(p, q, j, *s));
+            }
+        }
+    }
+
     /// What a curved unit adds to second order: to a lane each its own `factor · a · b`, or to a single lane of all
     /// the sum of them.
     #[inline(always)]

@@ -21,13 +21,6 @@ use crate::scalar::Scalar;
 /// Most weights of a layer with constants folded in.
 const MOST_WEIGHTS: usize = 1 << 14;
 
-/// A weight with a constant folded in: their places among the weights of their layers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Folded {
-    pub(super) weight: u32,
-    pub(super) constant: u32,
-}
-
 /// The layers whose slopes are carried alone, in place of their rows.
 pub(super) fn folded<T: Scalar>(net: &Network<T>, locals: &[Option<Local>], wanted: Wanted) -> Vec<bool> {
     let local = |id: LayerId| locals[id.index()].as_ref();
@@ -74,21 +67,4 @@ pub(super) fn constants(first: &Local, input: &Local, wrapped: [usize; 3]) -> Ve
         }
     }
     constants
-}
-
-/// Weights for one order of derivatives: times the constants, or their squares.
-pub(super) fn fold<T: Scalar>(
-    folded: &[Folded],
-    channels: usize,
-    second: bool,
-    weights: &[T],
-    constants: &[T],
-    out: &mut [T],
-) {
-    for (folded, out) in folded.iter().zip(out.chunks_exact_mut(channels)) {
-        let constant = constants[folded.constant as usize];
-        let constant = if second { constant * constant } else { constant };
-        let weights = &weights[folded.weight as usize..][..channels];
-        out.iter_mut().zip(weights).for_each(|(o, &w)| *o = w * constant);
-    }
 }

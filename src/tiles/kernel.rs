@@ -3,6 +3,26 @@
 use crate::scalar::{Scalar, add_product, add_products};
 use std::ops::Range;
 
+/// A line of an operand times the weights of some channels, for one lane of theirs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Product {
+    pub(super) lane: usize,
+    pub(super) operand: usize,
+    /// Where the first-order line begins, and how far from there the second-order line does.
+    pub(super) line: usize,
+    pub(super) rise: u32,
+    /// From a number of the result to the number that it reads.
+    pub(super) step: isize,
+    pub(super) factor: Factor,
+}
+
+/// A weight: its place among those of its layer, and that of the constant folded into it among those of the first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Factor {
+    pub(super) weight: u32,
+    pub(super) constant: Option<u32>,
+}
+
 /// One product of a line's sum: weight times a shifted line of the operand's block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Term {
@@ -15,7 +35,7 @@ pub(super) struct Term {
 
 impl Term {
     #[inline(always)]
-    fn at(&self, second: bool, number: usize) -> usize {
+    pub(super) fn at(&self, second: bool, number: usize) -> usize {
         let rise = if second { i64::from(self.rise) } else { 0 };
         (self.from + rise + number as i64) as usize
     }

@@ -17,11 +17,13 @@
 //! (distances are then taken modulo its length). Lanes are zero where there is no unit, as what is padded with
 //! constants has no derivative.
 
+mod fans;
 mod fold;
 mod frame;
 mod kernel;
 mod locals;
 mod offsets;
+mod push;
 mod readouts;
 mod sums;
 mod sweep;
@@ -36,17 +38,15 @@ use crate::layer::stencil::{AXES, Place, Position};
 use crate::network::{Layer, LayerId, Network};
 use crate::scalar::Scalar;
 use crate::schedule::Schedule;
-use fold::Folded;
+use fans::Sums;
 use frame::{Frame, Span};
-use kernel::Term;
-use locals::{Local, refused, spans};
+use locals::{Local, spans};
 use offsets::Lanes;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Most lanes of a channel, and most products in all sums of a layer.
+/// Most lanes of a channel.
 const MOST_LANES: usize = 1 << 12;
-const MOST_TERMS: usize = 1 << 22;
 
 /// Numbers of a line that take as long as to find what they are made of.
 const SHORT: usize = 64;
@@ -86,7 +86,7 @@ pub(crate) struct Tiles {
     targets: Vec<LayerId>,
     /// Lines of work space beside the layers' blocks.
     scratch: usize,
-    /// Most weights with constants folded in.
+    /// Most weights that are arranged anew.
     weights: usize,
 }
 
@@ -112,25 +112,25 @@ struct Carried {
     shifts: Vec<Position>,
 }
 
-/// The sums of a fan's channels.
-#[derive(Clone, Debug)]
-struct Sums {
-    channels: Range<usize>,
-    /// For each lane the operands and their terms.
-    lanes: Vec<Vec<(usize, Range<usize>)>>,
-    terms: Vec<Term>,
-    /// If the operand is folded, the weights of the terms, in their order.
-    folded: Vec<Folded>,
-}
-
 impl Carried {
     fn orders(&self) -> usize {
         usize::from(self.first) + usize::from(self.second)
     }
 
+    /// Whether second order, for each order that is carried.
+    fn each_order(&self) -> impl Iterator<Item = bool> + use<> {
+        [(self.first, false), (self.second, true)].into_iter().filter(|(carried, _)| *carried).map(|(_, second)| second)
+    }
+
     /// First-order line of a lane; the second-order line comes after all of the first order.
     fn line(&self, channel: usize, lane: usize) -> usize {
         self.lines[channel] + lane
+    }
+
+    /// The line of a lane, of first or of second order.
+    fn line_of(&self, channel: usize, lane: usize, second: bool) -> usize {
+        let skipped = if second && self.first { self.orders_of(channel) } else { 0 };
+        self.line(channel, lane) + skipped
     }
 
     /// Whether the rows of all channels are alike, and as those of another layer.
@@ -274,77 +274,6 @@ impl Tiles {
         }
     }
 
-    /// Prepares the sums of all linear layers.
-    fn fans<T: Scalar>(&mut self, net: &Network<T>, locals: &[Option<Local>]) -> Result<()> {
-        let line = self.frame.line() as i64;
-        for (id, layer) in net.layers() {
-            let Some(local) = &locals[id.index()] else { continue };
-            let operands = net.operands(id);
-            let across = layer.kind().linear().is_some_and(|linear| linear.across_channels().is_some());
-            if across && self.carried(id).rows_as(self.carried(operands[0])) {
-                self.layers[id.index()].as_mut().expect("local, so carried").multiplied = true;
-                continue;
-            }
-            let constants = self.constants(net, locals, operands);
-            let mut fans = Vec::with_capacity(local.fans.len());
-            let mut count = 0;
-            for fan in &local.fans {
-                let (mut terms, mut folded) = (Vec::new(), Vec::new());
-                let lanes = local.lanes[fan.channels.start].iter().map(|lane| {
-                    let mut parts: Vec<(usize, Range<usize>)> = Vec::new();
-                    for link in &fan.links {
-                        let from = self.layers[operands[link.operand].index()].as_ref().expect("needed, so carried");
-                        let seen = lane.seen_from(link.shift, self.frame.wrapped());
-                        let Ok(at) = from.lanes[link.channel].binary_search(&seen) else { continue };
-                        match parts.last_mut() {
-                            Some((q, _)) if *q == link.operand => {}
-                            _ => parts.push((link.operand, terms.len()..terms.len())),
-                        }
-                        let (at, weight) = match &constants {
-                            None => (at, link.weight),
-                            Some(constants) => {
-                                let constant = constants[link.channel][at];
-                                folded.push(Folded { weight: link.weight as u32, constant });
-                                (0, (folded.len() - 1) * fan.channels.len())
-                            }
-                        };
-                        let rise = if from.first { from.orders_of(link.channel) as i64 * line } else { 0 };
-                        terms.push(Term {
-                            from: from.line(link.channel, at) as i64 * line + self.frame.step(link.shift) as i64,
-                            rise: u32::try_from(rise).unwrap_or(u32::MAX),
-                            weight: weight as u32,
-                        });
-                        parts.last_mut().expect("pushed above").1.end = terms.len();
-                    }
-                    parts
-                });
-                let lanes = lanes.collect();
-                count += terms.len();
-                if count > MOST_TERMS {
-                    return Err(refused(layer, "has too wide a window for lanes by offset"));
-                }
-                self.weights = self.weights.max(folded.len() * fan.channels.len());
-                fans.push(Sums { channels: fan.channels.clone(), lanes, terms, folded });
-            }
-            self.layers[id.index()].as_mut().expect("local, so carried").fans = fans;
-        }
-        Ok(())
-    }
-
-    /// Where the constants of a folded operand are.
-    fn constants<T: Scalar>(
-        &self,
-        net: &Network<T>,
-        locals: &[Option<Local>],
-        operands: &[LayerId],
-    ) -> Option<Vec<Vec<u32>>> {
-        let folded =
-            operands.first().copied().filter(|&o| self.layers[o.index()].as_ref().is_some_and(|l| l.folded))?;
-        let first = net.operands(folded)[0];
-        let [input, first] = [net.operands(first)[0], first].map(|id| locals[id.index()].as_ref().expect("needed"));
-        Some(fold::constants(first, input, self.frame.wrapped()))
-    }
-
     /// Number of tiles.
     pub(crate) fn count(&self) -> usize {
         self.frame.tiles()
@@ -373,7 +302,7 @@ impl Tiles {
         for (id, layer) in net.layers().filter_map(|(id, _)| Some((id, self.layers[id.index()].as_ref()?))) {
             // However short a line is, its terms must be found.
             let in_all = tiles.saturating_mul(layer.run.len().max(SHORT) as u64);
-            let of_fan = |fan: &Sums| (fan.terms.len() * fan.channels.len() * layer.orders()) as u64;
+            let of_fan = |fan: &Sums| (fan.products * layer.orders()) as u64;
             let shifted = in_all.saturating_mul(layer.fans.iter().map(of_fan).sum());
             work.shifted = work.shifted.saturating_add(shifted);
             if layer.multiplied {

@@ -1,8 +1,9 @@
 //! Carries the lanes of one tile through the network.
 
-use super::fold::fold;
+use super::fans::{Pulled, Sums, Way};
 use super::frame::Span;
 use super::kernel::Sum;
+use super::push::{Push, Pushed};
 use super::sums::Weighted;
 use super::{Carried, Tiles, Wanted};
 use crate::buffer::Buffer;
@@ -21,6 +22,15 @@ use std::ops::Range;
 pub(crate) struct Point<'a, T> {
     pub(crate) net: &'a Network<T>,
     pub(crate) tape: &'a Tape<T>,
+}
+
+/// What the sums of a linear layer read, for one order.
+struct Read<'a, T> {
+    operands: &'a [LayerId],
+    buffers: &'a [Buffer<T>],
+    second: bool,
+    /// The numbers of the lines that are made.
+    run: Range<usize>,
 }
 
 /// A matrix times the rows of all channels.
@@ -184,7 +194,6 @@ impl Tiles {
         out: &mut [T],
         scratch: &mut [T],
     ) {
-        let line = self.frame.line();
         let operands = net.operands(id);
         let mut run = layer.run.clone();
         let mut offset = 0;
@@ -198,58 +207,100 @@ impl Tiles {
             run = start..end;
         }
         for fan in &layer.fans {
-            let stride = (layer.lines[fan.channels.start + 1] - layer.lines[fan.channels.start]) * line;
-            for second in [false, true] {
-                if !(if second { layer.second } else { layer.first }) {
-                    continue;
-                }
-                let channels = fan.channels.len();
+            for second in layer.each_order() {
                 let weights = match weights {
-                    Weights::Shared(weights) if !fan.folded.is_empty() => {
-                        let out = &mut scratch[..fan.folded.len() * channels];
-                        fold(&fan.folded, channels, second, weights, self.constants_of(net, operands[0]), out);
-                        Weights::Shared(out)
+                    Weights::Shared(weights) if !fan.arranged.is_empty() => {
+                        let space = &mut scratch[..fan.numbers()];
+                        fan.arrange(second, weights, self.constants_of(net, operands[0]), space);
+                        Weights::Shared(space)
                     }
                     weights => weights,
                 };
-                let skipped = if second && layer.first { fan.lanes.len() } else { 0 };
-                for (lane, parts) in fan.lanes.iter().enumerate() {
-                    let out = &mut out[(layer.line(fan.channels.start, lane) + skipped) * line..];
-                    let mut made = false;
-                    for (q, terms) in parts {
-                        let operand = operands[*q];
-                        let has = if second { self.carried(operand).second } else { self.carried(operand).first };
-                        if !has {
-                            continue;
-                        }
-                        let sum = Sum {
-                            terms: &fan.terms[terms.clone()],
-                            second,
-                            from: self.block(buffers, operand),
-                            run: run.clone(),
-                            accumulate: made,
-                        };
-                        vectorized(
-                            #[inline(always)]
-                            || match weights {
-                                Weights::Ones => sum.ones(out),
-                                Weights::Shared(weights) => sum.shared(weights, channels, stride, out),
-                                Weights::Each(weights) => sum.each(weights, layer.place.positions(), offset, out),
-                            },
-                        );
-                        made = true;
-                    }
-                    if !made {
-                        (0..fan.channels.len()).for_each(|k| out[k * stride..][..line].fill(T::zero()));
-                    }
+                let read = Read { operands, buffers, second, run: run.clone() };
+                match (&fan.way, weights) {
+                    (Way::Push(pushed), Weights::Shared(weights)) => self.push(layer, fan, pushed, weights, &read, out),
+                    (Way::Push(_), _) => unreachable!("only shared weights are pushed"),
+                    (Way::Pull(pulled), weights) => self.pull(layer, fan, pulled, (weights, offset), &read, out),
                 }
             }
         }
         self.clean(layer, run, around, out);
     }
 
-    /// The weights with the constants of a folded layer.
+    /// One order of a fan's sums, line by line of the result.
+    fn pull<T: Scalar>(
+        &self,
+        layer: &Carried,
+        fan: &Sums,
+        pulled: &Pulled,
+        (weights, offset): (Weights<'_, T>, i64),
+        read: &Read<'_, T>,
+        out: &mut [T],
+    ) {
+        let line = self.frame.line();
+        let (first, channels) = (fan.channels.start, fan.channels.len());
+        let stride = (layer.lines[first + 1] - layer.lines[first]) * line;
+        for (lane, parts) in pulled.lanes.iter().enumerate() {
+            let out = &mut out[layer.line_of(first, lane, read.second) * line..];
+            let mut made = false;
+            for (operand, terms) in parts {
+                let Some(from) = self.source(read, *operand) else { continue };
+                let terms = &pulled.terms[terms.clone()];
+                let sum = Sum { terms, second: read.second, from, run: read.run.clone(), accumulate: made };
+                vectorized(
+                    #[inline(always)]
+                    || match weights {
+                        Weights::Ones => sum.ones(out),
+                        Weights::Shared(weights) => sum.shared(weights, channels, stride, out),
+                        Weights::Each(weights) => sum.each(weights, layer.place.positions(), offset, out),
+                    },
+                );
+                made = true;
+            }
+            if !made {
+                (0..channels).for_each(|k| out[k * stride..][..line].fill(T::zero()));
+            }
+        }
+    }
+
+    /// The same line by line of what is read.
+    fn push<T: Scalar>(
+        &self,
+        layer: &Carried,
+        fan: &Sums,
+        pushed: &Pushed,
+        weights: &[T],
+        read: &Read<'_, T>,
+        out: &mut [T],
+    ) {
+        let line = self.frame.line();
+        let first = |channel, lane| layer.line_of(fan.channels.start + channel, lane, read.second) * line;
+        for channel in 0..fan.channels.len() {
+            let lanes = layer.orders_of(fan.channels.start + channel);
+            out[first(channel, 0)..][..lanes * line].fill(T::zero());
+        }
+        for group in pushed.groups() {
+            let Some(from) = self.source(read, group.operand) else { continue };
+            let push = Push { second: read.second, from, run: read.run.clone(), weights };
+            vectorized(
+                #[inline(always)]
+                || push.add(pushed, group, first, out),
+            );
+        }
+    }
+
+    /// The block of an operand, if it has the order.
+    fn source<'a, T>(&self, read: &Read<'a, T>, operand: usize) -> Option<&'a [T]> {
+        let id = read.operands[operand];
+        let layer = self.carried(id);
+        (if read.second { layer.second } else { layer.first }).then(|| self.block(read.buffers, id))
+    }
+
+    /// The weights of a folded layer's operand; none if it is not folded.
     fn constants_of<'a, T: Scalar>(&self, net: &'a Network<T>, folded: LayerId) -> &'a [T] {
+        if !self.carried(folded).folded {
+            return &[];
+        }
         let first = net.operands(folded)[0];
         let place = &self.carried(first).place;
         match net.layer(first).kind().linear().map(|l| l.weights(place)) {

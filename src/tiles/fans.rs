@@ -1,0 +1,172 @@
+//! The sums of linear layers, prepared: which lines they read, with which weights, and in which way.
+
+use super::Tiles;
+use super::fold;
+use super::kernel::{Factor, Product, Term};
+use super::locals::{Local, refused};
+use super::push::Pushed;
+use crate::error::Result;
+use crate::layer::stencil::{Fan, Weights};
+use crate::network::{LayerId, Network};
+use crate::scalar::Scalar;
+use std::ops::Range;
+
+/// Most products in all sums of a layer.
+const MOST_PRODUCTS: usize = 1 << 22;
+
+/// The sums of a fan's channels.
+#[derive(Clone, Debug)]
+pub(super) struct Sums {
+    pub(super) channels: Range<usize>,
+    pub(super) way: Way,
+    /// Products for each number of a line.
+    pub(super) products: usize,
+    /// The weights in the order of the products, where they do not lie like that.
+    pub(super) arranged: Vec<Factor>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    /// Line by line of the result.
+    Pull(Pulled),
+    /// Line by line of the operands.
+    Push(Pushed),
+}
+
+/// Terms by lane.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pulled {
+    /// For each lane the operands and their terms.
+    pub(super) lanes: Vec<Vec<(usize, Range<usize>)>>,
+    pub(super) terms: Vec<Term>,
+}
+
+impl Tiles {
+    /// Prepares the sums of all linear layers.
+    ///
+    /// # Errors
+    /// [`WrongStrategy`](crate::error::ErrorKind::WrongStrategy) naming a layer with too wide a window.
+    pub(super) fn fans<T: Scalar>(&mut self, net: &Network<T>, locals: &[Option<Local>]) -> Result<()> {
+        for (id, layer) in net.layers() {
+            let (Some(local), Some(linear)) = (&locals[id.index()], layer.kind().linear()) else { continue };
+            let operands = net.operands(id);
+            let across = linear.across_channels().is_some();
+            if across && self.carried(id).rows_as(self.carried(operands[0])) {
+                self.layers[id.index()].as_mut().expect("local, so carried").multiplied = true;
+                continue;
+            }
+            let constants = self.constants(net, locals, operands);
+            let shared = matches!(linear.weights(&local.place), Weights::Shared(_));
+            let mut fans = Vec::with_capacity(local.fans.len());
+            let mut left = MOST_PRODUCTS;
+            for fan in &local.fans {
+                let products = self.products(local, fan, operands, constants.as_deref(), left);
+                let products = products.ok_or_else(|| refused(layer, "has too wide a window for lanes by offset"))?;
+                left -= products.len();
+                let lanes = local.lanes[fan.channels.start].len();
+                fans.push(Sums::new(fan.channels.clone(), lanes, &products, shared));
+            }
+            self.weights = fans.iter().map(Sums::numbers).fold(self.weights, usize::max);
+            self.layers[id.index()].as_mut().expect("local, so carried").fans = fans;
+        }
+        Ok(())
+    }
+
+    /// Where the constants of a folded operand are.
+    fn constants<T: Scalar>(
+        &self,
+        net: &Network<T>,
+        locals: &[Option<Local>],
+        operands: &[LayerId],
+    ) -> Option<Vec<Vec<u32>>> {
+        let folded =
+            operands.first().copied().filter(|&o| self.layers[o.index()].as_ref().is_some_and(|l| l.folded))?;
+        let first = net.operands(folded)[0];
+        let [input, first] = [net.operands(first)[0], first].map(|id| locals[id.index()].as_ref().expect("needed"));
+        Some(fold::constants(first, input, self.frame.wrapped()))
+    }
+
+    /// The products of a fan, lane by lane; `None` if there are more than `most`.
+    fn products(
+        &self,
+        local: &Local,
+        fan: &Fan,
+        operands: &[LayerId],
+        constants: Option<&[Vec<u32>]>,
+        most: usize,
+    ) -> Option<Vec<Product>> {
+        let mut products = Vec::new();
+        for (lane, offset) in local.lanes[fan.channels.start].iter().enumerate() {
+            for link in &fan.links {
+                let from = self.carried(operands[link.operand]);
+                let seen = offset.seen_from(link.shift, self.frame.wrapped());
+                let Ok(at) = from.lanes[link.channel].binary_search(&seen) else { continue };
+                // A folded operand has one line for all lanes.
+                let (at, constant) = constants.map_or((at, None), |c| (0, Some(c[link.channel][at])));
+                let rise = if from.first { from.orders_of(link.channel) * self.frame.line() } else { 0 };
+                products.push(Product {
+                    lane,
+                    operand: link.operand,
+                    line: from.line(link.channel, at) * self.frame.line(),
+                    rise: u32::try_from(rise).unwrap_or(u32::MAX),
+                    step: self.frame.step(link.shift),
+                    factor: Factor { weight: link.weight as u32, constant },
+                });
+            }
+            if products.len() > most {
+                return None;
+            }
+        }
+        Some(products)
+    }
+}
+
+impl Sums {
+    fn new(channels: Range<usize>, lanes: usize, products: &[Product], shared: bool) -> Self {
+        let count = products.len() * channels.len();
+        if shared && let Some((pushed, arranged)) = Pushed::new(channels.len(), products) {
+            return Sums { channels, way: Way::Push(pushed), products: count, arranged };
+        }
+        let mut pulled = Pulled { lanes: vec![Vec::new(); lanes], terms: Vec::with_capacity(products.len()) };
+        let folded = products.iter().any(|p| p.factor.constant.is_some());
+        for product in products {
+            let at = pulled.terms.len();
+            let parts: &mut Vec<(usize, Range<usize>)> = &mut pulled.lanes[product.lane];
+            match parts.last_mut() {
+                Some((operand, terms)) if *operand == product.operand => terms.end = at + 1,
+                _ => parts.push((product.operand, at..at + 1)),
+            }
+            pulled.terms.push(Term {
+                from: product.line as i64 + product.step as i64,
+                rise: product.rise,
+                weight: if folded { (at * channels.len()) as u32 } else { product.factor.weight },
+            });
+        }
+        let arranged = if folded { products.iter().map(|p| p.factor).collect() } else { Vec::new() };
+        Sums { channels, way: Way::Pull(pulled), products: count, arranged }
+    }
+
+    /// Numbers that one arranged weight stands for: those of all channels, or one.
+    fn together(&self) -> usize {
+        match self.way {
+            Way::Pull(_) => self.channels.len(),
+            Way::Push(_) => 1,
+        }
+    }
+
+    /// Numbers of the weights that are arranged.
+    pub(super) fn numbers(&self) -> usize {
+        self.arranged.len() * self.together()
+    }
+
+    /// The weights in the order of the products, for one order of derivatives: times the constants, or their squares.
+    pub(super) fn arrange<T: Scalar>(&self, second: bool, weights: &[T], constants: &[T], out: &mut [T]) {
+        let together = self.together();
+        for (factor, out) in self.arranged.iter().zip(out.chunks_exact_mut(together)) {
+            let weights = &weights[factor.weight as usize..][..together];
+            let constant = factor.constant.map_or(T::one(), |constant| constants[constant as usize]);
+            let constant = if second { constant * constant } else { constant };
+            out.iter_mut().zip(weights).for_each(|(o, &w)| *o = w * constant);
+        }
+    }
+}
