@@ -15,6 +15,8 @@ pub(crate) struct InputLanes {
     width: usize,
     /// For each block and input layer the units in it, ascending.
     members: Vec<Vec<Vec<u32>>>,
+    /// Whether these have each lane of the block, and each a lane of its own.
+    apart: Vec<Vec<bool>>,
 }
 
 impl InputLanes {
@@ -31,7 +33,18 @@ impl InputLanes {
             of_layer.push(here.to_vec());
             rest = after;
         }
-        InputLanes { colors: of_layer, count, width, members }
+        let apart = |(block, members): (usize, &Vec<Vec<u32>>)| {
+            let lanes = width.min(count - block * width);
+            let apart = |(units, colors): (&Vec<u32>, &Vec<u32>)| {
+                let mut seen: Vec<u32> = units.iter().map(|&u| colors[u as usize]).collect();
+                seen.sort_unstable();
+                seen.dedup();
+                units.len() == lanes && seen.len() == lanes
+            };
+            members.iter().zip(&of_layer).map(apart).collect()
+        };
+        let apart = members.iter().enumerate().map(apart).collect();
+        InputLanes { colors: of_layer, count, width, members, apart }
     }
 
     /// Number of colors, which is the number of lanes in all blocks.
@@ -61,6 +74,7 @@ impl InputLanes {
             units: &self.members[block][q],
             first: (block * self.width) as u32,
             lanes: self.lanes(block, samples),
+            apart: self.apart[block][q],
         }
     }
 

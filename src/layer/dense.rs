@@ -82,10 +82,11 @@ impl<T: Scalar> Dense<T> {
             #[inline(always)]
             || {
                 for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-                    out.fill(T::zero());
                     let weight = self.weight.row(k);
                     let weight = weight.as_slice().expect("standard layout");
-                    seeds.add_to(&mut out[..seeds.lanes.len()], |input| weight[input]);
+                    let (out, second) = out.split_at_mut(seeds.lanes.len());
+                    seeds.make(out, |input| weight[input]);
+                    second.fill(T::zero());
                 }
             },
         );

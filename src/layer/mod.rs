@@ -306,6 +306,8 @@ pub(crate) struct Seeds<'a> {
     pub(crate) units: &'a [u32],
     pub(crate) first: u32,
     pub(crate) lanes: Lanes,
+    /// Whether each lane belongs to one unit.
+    pub(crate) apart: bool,
 }
 
 impl Seeds<'_> {
@@ -322,12 +324,30 @@ impl Seeds<'_> {
         self.units.iter().map(|&u| (u as usize, self.lanes_of(u as usize).expect("a unit of this block")))
     }
 
+    /// Makes a row of what every unit that takes part has in its lane: the sum, where several have the same.
+    #[inline(always)]
+    pub(crate) fn make<T: Scalar>(&self, row: &mut [T], number: impl Fn(usize) -> T) {
+        if self.apart {
+            self.each(row, number, |_, number| number);
+        } else {
+            row.fill(T::zero());
+            self.add_to(row, number);
+        }
+    }
+
     /// Adds to a row what every unit that takes part has in its lane.
     #[inline(always)]
     pub(crate) fn add_to<T: Scalar>(&self, row: &mut [T], number: impl Fn(usize) -> T) {
+        self.each(row, number, |sum, number| sum + number);
+    }
+
+    /// `row ← f(row, number of the unit)` for every unit that takes part.
+    #[inline(always)]
+    fn each<T: Scalar>(&self, row: &mut [T], number: impl Fn(usize) -> T, f: impl Fn(T, T) -> T) {
         if self.lanes.samples == 1 {
             for &unit in self.units {
-                row[(self.colors[unit as usize] - self.first) as usize] += number(unit as usize);
+                let v = &mut row[(self.colors[unit as usize] - self.first) as usize];
+                *v = f(*v, number(unit as usize));
             }
         } else if let (row, []) = row.as_chunks_mut::<8>()
             && self.lanes.samples.is_multiple_of(8)
@@ -336,12 +356,12 @@ impl Seeds<'_> {
             for &unit in self.units {
                 let lane = (self.colors[unit as usize] - self.first) as usize;
                 let number = number(unit as usize);
-                row[lane * each..][..each].iter_mut().for_each(|v| v.iter_mut().for_each(|v| *v += number));
+                row[lane * each..][..each].iter_mut().for_each(|v| v.iter_mut().for_each(|v| *v = f(*v, number)));
             }
         } else {
             for (unit, lanes) in self.members() {
                 let number = number(unit);
-                row[lanes].iter_mut().for_each(|v| *v += number);
+                row[lanes].iter_mut().for_each(|v| *v = f(*v, number));
             }
         }
     }

@@ -328,7 +328,7 @@ impl Tiles {
 }
 
 /// Numbers of a tile's lines that stay in a core's cache; and the shortest and the longest lines, whatever that is.
-const CACHE: usize = 3 << 16;
+const CACHE: usize = 3 << 17;
 const LEAST_LINE: usize = 1 << 9;
 const MOST_LINE: usize = 1 << 11;
 

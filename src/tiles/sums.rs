@@ -52,12 +52,17 @@ impl Tiles {
             let second = if is_function { self.load(place, channel, slopes, 0, around, second) } else { &[] };
             for row in 0..weighted.rows {
                 let adjoint = self.load(place, channel, adjoint, row, around, third);
-                let terms = weights.iter_mut().zip(adjoint);
-                if is_function {
-                    terms.zip(second).for_each(|((w, &a), &s)| *w = a * s);
-                } else {
-                    terms.for_each(|(w, &a)| *w = a + a);
-                }
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        let terms = weights.iter_mut().zip(adjoint);
+                        if is_function {
+                            terms.zip(second).for_each(|((w, &a), &s)| *w = a * s);
+                        } else {
+                            terms.for_each(|(w, &a)| *w = a + a);
+                        }
+                    },
+                );
                 for (at, &lane) in lanes.iter().enumerate() {
                     let Ok(other) = b.0.lanes[channel].binary_search(&lane.seen_from(shift, self.frame.wrapped()))
                     else {
