@@ -261,11 +261,11 @@ proptest! {
 /// Large enough for several tiles of the size that fits the cache, on every axis.
 #[test]
 fn large_grids_agree_with_lanes_by_color() {
-    let conv = |axes: &[usize], periodic: bool| {
+    let conv = |axes: &[usize], channels: &[usize], periodic: bool| {
         let mut builder = Network::builder();
         let mut layer = builder.input("x", &[&[1], axes].concat()).unwrap();
         let mut random = Random(7);
-        for (number, pair) in [1, 9, 2].windows(2).enumerate() {
+        for (number, pair) in channels.windows(2).enumerate() {
             let kernel = vec![3; axes.len()];
             let dims = [&[pair[1], pair[0]], &kernel[..]].concat();
             let count = dims.iter().product();
@@ -282,9 +282,11 @@ fn large_grids_agree_with_lanes_by_color() {
         }
         builder.build(&[layer]).unwrap()
     };
-    for axes in [&[5000][..], &[70, 65], &[17, 16, 19]] {
+    // With and without first layers of one input each, and with few channels made of many in the end.
+    for (axes, channels) in [(&[5000][..], &[1, 5, 9, 2][..]), (&[70, 65], &[1, 5, 9, 3]), (&[17, 16, 19], &[1, 9, 2])]
+    {
         for periodic in [false, true] {
-            let net = conv(axes, periodic);
+            let net = conv(axes, channels, periodic);
             let x = point(&net, 3);
             let options = |lanes| PlanOptions::new(Quantity::HessianDiagonal).with_jacobian().lanes(lanes);
             let [offset, color] = [LaneKind::Offset, LaneKind::Color].map(|lanes| {
