@@ -15,7 +15,8 @@ pub(crate) struct InputLanes {
     width: usize,
     /// For each block and input layer the units in it, ascending.
     members: Vec<Vec<Vec<u32>>>,
-    /// Whether these have each lane of the block, and each a lane of its own.
+    /// Whether these have each lane of the block, and each a lane of its own. As many units as lanes are not enough: two
+    /// may share one, and another be that of a unit of another input layer.
     apart: Vec<Vec<bool>>,
 }
 
@@ -102,4 +103,38 @@ pub(crate) fn occupied_colors(pattern: &Pattern, coloring: &Coloring) -> (Vec<u3
     }
     let count = colors.iter().filter(|&&c| c != u32::MAX).max().map_or(0, |&c| c as usize + 1);
     (colors, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows are made of seeds as the definition says, whether units share lanes or not.
+    #[test]
+    fn seeds_are_sums_of_unit_vectors() {
+        let mut builder = Network::<f64>::builder();
+        let inputs = [("a", 2), ("b", 3)].map(|(name, units)| builder.input(name, &[units]).unwrap());
+        let joined = builder.concat("joined", &inputs, 0).unwrap();
+        let net = builder.build(&[joined]).unwrap();
+        const NONE: u32 = u32::MAX;
+        // Two units in one lane beside a lane of the other layer; each its own; some that take no part; two blocks.
+        for (colors, count) in [([0, 0, 1, NONE, NONE], 2), ([1, 0, 2, 3, 4], 5), ([1, 0, 0, NONE, 1], 2)] {
+            for (width, samples) in [(count, 1), (count, 3), (2, 8)] {
+                let lanes = InputLanes::new(&net, &colors, count, width);
+                for (block, (q, units)) in (0..lanes.blocks()).flat_map(|b| [(b, (0, 0..2)), (b, (1, 2..5))]) {
+                    let seeds = lanes.seeds(block, samples, q);
+                    let shape = seeds.lanes;
+                    let mut row = vec![f64::NAN; shape.len()];
+                    seeds.make(&mut row, |unit| 10.0 + unit as f64);
+                    let sum = |lane: usize| -> f64 {
+                        let color = (block * width + lane) as u32;
+                        let here = units.clone().enumerate().filter(|(_, input)| colors[*input] == color);
+                        here.map(|(unit, _)| 10.0 + unit as f64).sum()
+                    };
+                    let exact: Vec<f64> = (0..shape.len()).map(|at| sum(at / samples)).collect();
+                    assert_eq!(row, exact, "{colors:?}, block {block} of {width}, layer {q}");
+                }
+            }
+        }
+    }
 }

@@ -7,6 +7,9 @@
 //! ```
 //!
 //! for several t at once is a product of a small matrix with a stretch of lines, each read once and at its place.
+//!
+//! Exact wherever the sums of the result are: these are the same products, added in another order, and what would fall
+//! outside of the run is left out.
 
 use super::kernel::{Factor, Product, Term};
 use crate::scalar::{Scalar, add_product};

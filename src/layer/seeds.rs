@@ -1,0 +1,78 @@
+//! Seeds: what the inputs have in their lanes.
+
+use super::Lanes;
+use crate::scalar::Scalar;
+use std::ops::Range;
+
+/// Compressed seeds of one block of lanes, on one input layer: lane `c` holds the sum of the unit vectors of
+/// the inputs of color `first + c`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeds<'a> {
+    /// Color of each unit of the layer; `u32::MAX` for a unit that takes no part.
+    pub(crate) colors: &'a [u32],
+    /// The units whose color is in this block, ascending.
+    pub(crate) units: &'a [u32],
+    pub(crate) first: u32,
+    pub(crate) lanes: Lanes,
+    /// Whether each lane of the block is that of exactly one of the units: then nothing is summed.
+    pub(crate) apart: bool,
+}
+
+impl Seeds<'_> {
+    /// The numbers of a row that belong to the lane of this unit.
+    #[inline(always)]
+    pub(super) fn lanes_of(&self, unit: usize) -> Option<Range<usize>> {
+        let lane = self.colors[unit].wrapping_sub(self.first) as usize;
+        (lane < self.lanes.count).then(|| lane * self.lanes.samples..(lane + 1) * self.lanes.samples)
+    }
+
+    /// Every unit that takes part, with its numbers.
+    #[inline(always)]
+    fn members(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        self.units.iter().map(|&u| (u as usize, self.lanes_of(u as usize).expect("a unit of this block")))
+    }
+
+    /// Makes a row of what every unit that takes part has in its lane: the sum, where several have the same.
+    #[inline(always)]
+    pub(crate) fn make<T: Scalar>(&self, row: &mut [T], number: impl Fn(usize) -> T) {
+        if self.apart {
+            self.each(row, number, |_, number| number);
+        } else {
+            row.fill(T::zero());
+            self.each(row, number, |sum, number| sum + number);
+        }
+    }
+
+    /// `row ← f(row, number of the unit)` for every unit that takes part.
+    #[inline(always)]
+    fn each<T: Scalar>(&self, row: &mut [T], number: impl Fn(usize) -> T, f: impl Fn(T, T) -> T) {
+        if self.lanes.samples == 1 {
+            for &unit in self.units {
+                let v = &mut row[(self.colors[unit as usize] - self.first) as usize];
+                *v = f(*v, number(unit as usize));
+            }
+        } else if let (row, []) = row.as_chunks_mut::<8>()
+            && self.lanes.samples.is_multiple_of(8)
+        {
+            let each = self.lanes.samples / 8;
+            for &unit in self.units {
+                let lane = (self.colors[unit as usize] - self.first) as usize;
+                let number = number(unit as usize);
+                row[lane * each..][..each].iter_mut().for_each(|v| v.iter_mut().for_each(|v| *v = f(*v, number)));
+            }
+        } else {
+            for (unit, lanes) in self.members() {
+                let number = number(unit);
+                row[lanes].iter_mut().for_each(|v| *v = f(*v, number));
+            }
+        }
+    }
+
+    /// The seeds as a block of lanes.
+    pub(crate) fn write<T: Scalar>(&self, out: &mut [T]) {
+        out.fill(T::zero());
+        for (unit, lanes) in self.members() {
+            out[unit * self.lanes.len()..][lanes].fill(T::one());
+        }
+    }
+}
