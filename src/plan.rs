@@ -116,6 +116,8 @@ pub struct Plan {
     pub(crate) program: Program,
     pub(crate) jacobian: Option<Target>,
     pub(crate) diagonal: Option<Target>,
+    /// The outputs themselves, one in each row, if they are made with the lanes and not recorded beforehand.
+    pub(crate) value: Option<Target>,
     /// P_D, if the plan computes the sums of its rows and not its entries.
     summed: Option<Pattern>,
     /// Samples that are swept together.
@@ -177,7 +179,8 @@ impl Plan {
             (Quantity::Jacobian, strategy) => planner.jacobian(strategy)?,
             (_, strategy) => planner.second_order(quantity, strategy)?,
         };
-        let tape = tape_size(net);
+        let value = made.program.values(net)?;
+        let tape = if value.is_some() { 0 } else { tape_size(net) };
         let lanes = made.program.width();
         let (per_task, shared) = made.program.buffer_sizes();
         let per_sample = tape + per_task + shared;
@@ -191,6 +194,7 @@ impl Plan {
             program: made.program,
             jacobian: made.jacobian,
             diagonal: made.diagonal,
+            value,
             summed: made.summed,
             tape,
             operations: net.operations(),
@@ -331,7 +335,7 @@ impl Plan {
     }
 
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.jacobian.iter().chain(&self.diagonal)
+        self.value.iter().chain(&self.jacobian).chain(&self.diagonal)
     }
 
     /// Work space, indices, and one result.

@@ -5,6 +5,7 @@ use crate::apart::Colors;
 use crate::coloring::{Coloring, Order, distance1_coloring};
 use crate::compress::{InputLanes, occupied_colors};
 use crate::cost::{self, Passes};
+use crate::error::Result;
 use crate::forward::{Forward, Second};
 use crate::network::{LayerId, Network};
 use crate::nodal::Nodal;
@@ -130,6 +131,17 @@ impl Program {
             Program::Nodal(nodal) => nodal.tiles.as_ref(),
             Program::Nothing | Program::Vectors(_) | Program::Reverse { .. } | Program::ReverseOverForward(_) => None,
         }
+    }
+
+    /// How the outputs are read, where the values are made with the lanes.
+    pub(crate) fn values<T: Scalar>(&self, net: &Network<T>) -> Result<Option<Target>> {
+        let Program::Forward { tiles: Some(tiles), .. } = self else { return Ok(None) };
+        if !tiles.makes_values() {
+            return Ok(None);
+        }
+        let outputs = net.outputs();
+        let pattern = Pattern::from_sorted_parts(1, (0..=outputs).collect(), vec![0; outputs]);
+        Ok(Some(Target { pattern, readout: tiles.read_values(net)? }))
     }
 
     /// Whether points are treated one by one.

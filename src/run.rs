@@ -17,11 +17,12 @@ use crate::scalar::Scalar;
 use crate::spread::Spread;
 use crate::strategy::Quantity;
 use crate::tape::{Pass, Tape};
-use crate::tiles::{Point, Tiles, Weighted};
+use crate::tiles::{Inputs, Point, Tiles, Values, Weighted};
 use crate::vectors::{At, Scratch, Vectors};
 use crate::workspace::{LaneSpace, Packed, PointSpace, Workspace, lend, lock};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Mutex;
 
 /// Operations below which a run stays on the calling thread: waking another one takes some microseconds.
 const WORTH_THREADS: u64 = 1 << 19;
@@ -77,7 +78,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         let count = points.len().max(if self.samples_apart { threads } else { 1 });
         points.resize_with(count, PointSpace::default);
         for space in points.iter_mut() {
-            space.tape.reserve(net, samples, plan.order());
+            if plan.value.is_none() {
+                space.tape.reserve(net, samples, plan.order());
+            }
             if let Program::Vectors(vectors) = &plan.program {
                 vectors.prepare(&mut space.adjoints);
             }
@@ -102,7 +105,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 Program::Nothing => {}
                 Program::Vectors(_) => space.scratch.prepare(plan.inputs),
                 Program::Forward { tiles: Some(tiles), .. } | Program::Nodal(Nodal { tiles: Some(tiles), .. }) => {
-                    tiles.prepare(&mut space.forward, &mut space.sums);
+                    tiles.prepare(&mut space.tiles);
                     if plan.in_order().is_some() {
                         self.fit(0, &mut space.packed, samples);
                     }
@@ -152,15 +155,24 @@ impl<'a, T: Scalar> Run<'a, T> {
     ) -> Result<()> {
         let (plan, net) = (self.plan, self.net);
         let (n, samples) = (plan.inputs, range.len());
-        space.tape.record(net, &self.points[range.start * n..range.end * n], range.start, plan.order(), spread)?;
+        let points = &self.points[range.start * n..range.end * n];
         let [value, jacobian, second] = buffers;
-        if !value.is_empty() {
-            space.tape.outputs(net, value);
-        }
         let PointSpace { tape, adjoints, packed } = space;
+        let outside = Mutex::new(None);
+        let is_made = plan.value.is_some();
+        if !is_made {
+            tape.record(net, points, range.start, plan.order(), spread)?;
+            if !value.is_empty() {
+                tape.outputs(net, value);
+            }
+        }
         let tape = &*tape;
+        let values =
+            if is_made { Values::Made(Inputs { x: points, outside: &outside }) } else { Values::Recorded(tape) };
+        let all_inside = || lock(&outside).map_or(Ok(()), |outside| Err(outside.error(net, range.start)));
         if let Some(tiles) = plan.in_order() {
-            self.in_order(tiles, 0..tiles.count(), tape, [jacobian, second]);
+            self.in_order(tiles, 0..tiles.count(), Point { net, values }, [value, jacobian, second]);
+            all_inside()?;
             self.workspace.count(plan.program.passes());
             self.workspace.finished(samples);
             return Ok(());
@@ -173,11 +185,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         match &plan.program {
             Program::Nothing | Program::Vectors(_) => {}
             Program::Forward { tiles: Some(tiles), .. } => {
-                let point = Point { net, tape };
                 self.tasks(spread, &mut packed[..tiles.count()], |tile, _, space, packed| {
-                    let packed = [&mut packed.jacobian[..], &mut packed.diagonal];
-                    tiles.outputs(point, tile, &mut space.forward, &mut space.sums, packed);
+                    tiles.outputs(Point { net, values }, tile, &mut space.tiles, packed.parts());
                 });
+                all_inside()?;
                 self.workspace.count(plan.program.passes());
             }
             Program::Forward { sweep, inputs, .. } => {
@@ -210,6 +221,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         let packed = &*packed;
+        unpack(&plan.value, |task| &packed[task].value, samples, value, spread);
         unpack(&plan.jacobian, |task| &packed[task].jacobian, samples, jacobian, spread);
         let diagonal = |task: usize| &packed[task].diagonal[..];
         if plan.quantity == Quantity::Laplacian {
@@ -222,9 +234,9 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     /// Tiles that make stretches of the results: what a tile packs is put into its place while it is in the cache.
-    fn in_order(&self, tiles: &Tiles, range: Range<usize>, tape: &Tape<T>, results: [&mut [T]; 2]) {
-        let targets = [&self.plan.jacobian, &self.plan.diagonal];
-        // A result that is not wanted has no numbers.
+    fn in_order(&self, tiles: &Tiles, range: Range<usize>, point: Point<'_, T>, results: Buffers<'_, T>) {
+        let targets = [&self.plan.value, &self.plan.jacobian, &self.plan.diagonal];
+        // What is not wanted, or known, has no numbers here.
         let entries = |target: &Option<Target>, tiles: Range<usize>, result: &[T]| match target {
             Some(target) if !result.is_empty() => {
                 let first = target.readout.follow().expect("results in order");
@@ -232,16 +244,16 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
             _ => 0..0,
         };
-        let [jacobian, second] = results;
         if range.len() > 1 {
             let middle = range.start.midpoint(range.end);
             let low = range.start..middle;
-            let at = entries(targets[0], low.clone(), jacobian).len();
-            let jacobian = jacobian.split_at_mut(at);
-            let at = entries(targets[1], low.clone(), second).len();
-            let second = second.split_at_mut(at);
-            let low = || self.in_order(tiles, low, tape, [jacobian.0, second.0]);
-            let mut high = || self.in_order(tiles, middle..range.end, tape, [jacobian.1, second.1]);
+            let mut targets = targets.into_iter();
+            let [value, jacobian, second] = results.map(|result| {
+                let at = entries(targets.next().expect("one for each result"), low.clone(), result).len();
+                result.split_at_mut(at)
+            });
+            let low = || self.in_order(tiles, low, point, [value.0, jacobian.0, second.0]);
+            let mut high = || self.in_order(tiles, middle..range.end, point, [value.1, jacobian.1, second.1]);
             if self.tasks_apart {
                 rayon::join(low, high);
             } else {
@@ -251,13 +263,10 @@ impl<'a, T: Scalar> Run<'a, T> {
             return;
         }
         lend(&self.workspace.lanes, |space| {
-            let LaneSpace { forward, sums, packed, .. } = space;
+            let LaneSpace { tiles: space, packed, .. } = space;
             self.fit(range.start, packed, 1);
-            let point = Point { net: self.net, tape };
-            tiles.outputs(point, range.start, forward, sums, [&mut packed.jacobian, &mut packed.diagonal]);
-            for (target, result, packed) in
-                [(targets[0], jacobian, &packed.jacobian), (targets[1], second, &packed.diagonal)]
-            {
+            tiles.outputs(point, range.start, space, packed.parts());
+            for ((target, result), packed) in targets.into_iter().zip(results).zip(packed.parts()) {
                 let entries = entries(target, range.clone(), result);
                 if let Some(target) = target.as_ref().filter(|_| !entries.is_empty()) {
                     target.readout.unpack(&target.pattern, entries, |_| packed, 1, 0, result);
@@ -312,10 +321,11 @@ impl<'a, T: Scalar> Run<'a, T> {
             pack(&self.plan.jacobian, 0, 0, samples, adjoint, &mut packed[0].jacobian);
         }
         if let Some(tiles) = &nodal.tiles {
-            let (point, adjoint) = (Point { net, tape }, |id| nodal.sums(id).then(|| adjoint(id)));
-            let weighted = Weighted { rows: nodal.rows, adjoint: &adjoint };
+            let adjoint = |id| nodal.sums(id).then(|| adjoint(id));
+            let point = Point { net, values: Values::Recorded(tape) };
+            let weighted = Weighted { tape, rows: nodal.rows, adjoint: &adjoint };
             self.tasks(spread, &mut packed[..tiles.count()], |tile, _, space, packed| {
-                tiles.sums(point, tile, &mut space.forward, &mut space.sums, weighted, &mut packed.diagonal);
+                tiles.sums(point, tile, &mut space.tiles, weighted, &mut packed.diagonal);
             });
             self.workspace.count(Passes::forward(tiles.lanes()));
             return;
@@ -414,6 +424,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             Some(t) if task < t.readout.tasks() => t.readout.packed_len(task) * samples,
             _ => 0,
         };
+        packed.value.resize(len(&self.plan.value), T::zero());
         packed.jacobian.resize(len(&self.plan.jacobian), T::zero());
         packed.diagonal.resize(len(&self.plan.diagonal), T::zero());
     }

@@ -116,18 +116,12 @@ impl<T: Scalar> Tape<T> {
             self.values[k] = out;
             if !sound.into_inner() {
                 let numbers = [&self.values[k], &self.first[k], &self.second[k]];
-                let bad = numbers.into_iter().find_map(|numbers| first_non_finite(numbers));
-                let (at, value) = bad.expect("some number is not finite");
-                let (unit, sample) = (at / samples, first_sample + at % samples);
-                let message = match layer.kind() {
-                    Kind::Elementwise(e) => {
-                        let z = self.values(operands[0]).row(unit)[at % samples];
-                        format!("{} or a derivative of it is {value} at {z}", e.activation().name())
-                    }
-                    _ => format!("the value is {value}"),
-                };
-                let message = format!("{message}, in unit {unit} of sample {sample}");
-                return Err(Error::new(ErrorKind::NonFinite, message).in_layer(layer.name()));
+                let bad = (0..).zip(numbers).find_map(|(order, numbers)| Some((order, first_non_finite(numbers)?)));
+                let (order, (at, value)) = bad.expect("some number is not finite");
+                let unit = at / samples;
+                let operand = operands.first().map(|&o| self.values(o).row(unit)[at % samples]);
+                let operand = operand.filter(|_| matches!(layer.kind(), Kind::Elementwise(_)));
+                return Err(Outside { layer: id, order, unit, value, operand }.error(net, first_sample + at % samples));
             }
         }
         Ok(())
@@ -193,6 +187,39 @@ impl<T: Scalar> Tape<T> {
     /// The selected candidates of a max layer, units × samples.
     pub(crate) fn choice(&self, layer: LayerId) -> &[u32] {
         &self.choice[layer.index()]
+    }
+}
+
+/// A unit whose value or derivative is not finite.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outside<T> {
+    pub(crate) layer: LayerId,
+    /// Of the derivative.
+    pub(crate) order: usize,
+    pub(crate) unit: usize,
+    pub(crate) value: T,
+    /// What a function was evaluated at.
+    pub(crate) operand: Option<T>,
+}
+
+impl<T: Scalar> Outside<T> {
+    /// Whether it is found before another one.
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
+        let place = |o: &Self| (o.layer.index(), o.order, o.unit);
+        place(self) < place(other)
+    }
+
+    pub(crate) fn error(&self, net: &Network<T>, sample: usize) -> Error {
+        let Outside { layer, unit, value, .. } = *self;
+        let layer = net.layer(layer);
+        let message = match (layer.kind(), self.operand) {
+            (Kind::Elementwise(e), Some(z)) => {
+                format!("{} or a derivative of it is {value} at {z}", e.activation().name())
+            }
+            _ => format!("the value is {value}"),
+        };
+        let message = format!("{message}, in unit {unit} of sample {sample}");
+        Error::new(ErrorKind::NonFinite, message).in_layer(layer.name())
     }
 }
 

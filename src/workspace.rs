@@ -3,6 +3,7 @@
 use crate::buffer::Buffer;
 use crate::cost::Passes;
 use crate::tape::Tape;
+use crate::tiles::Space;
 use crate::vectors::Scratch;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -72,13 +73,21 @@ pub(crate) struct PointSpace<T> {
 /// Entries that one task found, before they are put in order.
 #[derive(Debug)]
 pub(crate) struct Packed<T> {
+    pub(crate) value: Vec<T>,
     pub(crate) jacobian: Vec<T>,
     pub(crate) diagonal: Vec<T>,
 }
 
 impl<T> Default for Packed<T> {
     fn default() -> Self {
-        Packed { jacobian: Vec::new(), diagonal: Vec::new() }
+        Packed { value: Vec::new(), jacobian: Vec::new(), diagonal: Vec::new() }
+    }
+}
+
+impl<T> Packed<T> {
+    /// Those of value, Jacobian and second order.
+    pub(crate) fn parts(&mut self) -> [&mut [T]; 3] {
+        [&mut self.value, &mut self.jacobian, &mut self.diagonal]
     }
 }
 
@@ -94,14 +103,21 @@ pub(crate) struct LaneSpace<T> {
     pub(crate) forward: Vec<Buffer<T>>,
     pub(crate) reverse: Vec<Buffer<T>>,
     pub(crate) sums: Buffer<T>,
+    pub(crate) tiles: Space<T>,
     pub(crate) packed: Packed<T>,
     pub(crate) scratch: Scratch<T>,
 }
 
 impl<T> Default for LaneSpace<T> {
     fn default() -> Self {
-        let (packed, scratch) = (Packed::default(), Scratch::default());
-        LaneSpace { forward: Vec::new(), reverse: Vec::new(), sums: Buffer::default(), packed, scratch }
+        LaneSpace {
+            forward: Vec::new(),
+            reverse: Vec::new(),
+            sums: Buffer::default(),
+            tiles: Space::default(),
+            packed: Packed::default(),
+            scratch: Scratch::default(),
+        }
     }
 }
 

@@ -45,7 +45,10 @@ fn networks() -> Vec<Network> {
         .activation(Activation::Tanh)
         .dense(Array2::ones((1, 76)), None)
         .build();
-    vec![dense.unwrap(), conv.unwrap()]
+    let kernel = ArrayD::from_shape_vec(IxDyn(&[1, 1, 3]), vec![0.5, -1.0, 0.7]).unwrap();
+    let local =
+        Network::chain([1, 40]).conv(kernel, None, &ConvOptions::default()).activation(Activation::Tanh).build();
+    vec![dense.unwrap(), conv.unwrap(), local.unwrap()]
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Local {
         let shape = self.shape(x);
         let name = format!("l{number}");
         let functions = [Activation::Tanh, Activation::Silu, Activation::Relu, Activation::Softplus, Activation::Sin];
-        let made = match self.below(9) {
+        let made = match self.below(11) {
             0 | 1 => self.conv(&name, x, &shape),
             2 => {
                 let other = self.alike(&shape);
@@ -62,6 +62,18 @@ impl Local {
                 self.builder.concat(&name, &[x, other], 0).unwrap()
             }
             6 if shape.len() == 1 && !self.periodic => self.banded(&name, x, shape[0]),
+            7 => self.within_a_domain(&name, x),
+            8 if !self.periodic => {
+                let around: Vec<[usize; 2]> = shape.iter().map(|_| [self.below(2), self.below(3)]).collect();
+                self.builder.pad(&name, x, &around, PadMode::Constant(0.7)).unwrap()
+            }
+            9 => {
+                // Of a channel or, in smaller layers, of a unit.
+                let units: usize = shape.iter().product();
+                let slope = self.random.numbers(if units < 40 && !self.periodic { units } else { shape[0] });
+                let slope = if shape.len() > 1 { slope } else { self.random.numbers(1) };
+                self.builder.activation(&name, x, Activation::Prelu { slope }).unwrap()
+            }
             _ => {
                 let function = functions[self.below(functions.len())].clone();
                 self.builder.activation(&name, x, function).unwrap()
@@ -77,6 +89,23 @@ impl Local {
         let chosen = fits[at];
         self.read.push(chosen);
         chosen
+    }
+
+    /// A function that is not finite everywhere, of `1 + x²`: where it is evaluated at zero, nobody may look.
+    fn within_a_domain(&mut self, name: &str, x: LayerId) -> LayerId {
+        let shape = self.shape(x);
+        let shift = match self.below(3) {
+            0 if !self.periodic => shape.iter().product(),
+            1 if shape.len() > 1 => shape[0],
+            _ => 1,
+        };
+        let square = self.builder.product(&format!("{name}.xx"), x, x).unwrap();
+        let scales = [Some(vec![0.5])];
+        let positive =
+            self.builder.weighted_sum(&format!("{name}.+1"), &[square], &scales, Some(vec![1.0; shift])).unwrap();
+        let functions = [Activation::Log, Activation::Sqrt, Activation::Reciprocal];
+        let function = functions[self.below(functions.len())].clone();
+        self.builder.activation(name, positive, function).unwrap()
     }
 
     fn conv(&mut self, name: &str, x: LayerId, shape: &[usize]) -> LayerId {
@@ -198,6 +227,13 @@ fn compare(ours: &CsMat<f64>, exact: &CsMat<f64>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+fn compare_values(ours: &Array1<f64>, exact: &Array1<f64>) -> Result<(), TestCaseError> {
+    let scale = exact.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
+    let error = (ours - exact).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
+    prop_assert!(error < 1e-13, "{error:e}");
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -226,6 +262,7 @@ proptest! {
                     Err(e) => return Err(TestCaseError::fail(e.to_string())),
                 };
                 let all = plan.run_all(&net, x.view()).unwrap();
+                compare_values(&all.value, &exact.value)?;
                 compare(&all.jacobian.unwrap(), exact.jacobian.as_ref().unwrap())?;
                 if let (Some(ours), Some(exact)) = (&all.hessian_diagonal, &exact.hessian_diagonal) {
                     compare(ours, exact)?;
@@ -295,6 +332,53 @@ fn large_grids_agree_with_lanes_by_color() {
             });
             compare(&offset.hessian_diagonal.unwrap(), &color.hessian_diagonal.unwrap()).unwrap();
             compare(&offset.jacobian.unwrap(), &color.jacobian.unwrap()).unwrap();
+            compare_values(&offset.value, &color.value).unwrap();
+        }
+    }
+}
+
+/// Whatever makes the values says the same of the first unit that leaves a domain, and of no unit that nobody reads.
+#[test]
+fn the_first_unit_outside_of_a_domain_is_named() {
+    // σ of a first sum, and a sum of that; positions on one axis and on two.
+    let net = |function: Activation, axes: &[usize]| {
+        let mut random = Random(2);
+        let kernel = |dims: [usize; 2], weights| {
+            let dims = [&dims[..], &vec![3; axes.len()]].concat();
+            ArrayD::from_shape_vec(IxDyn(&dims), weights).unwrap()
+        };
+        let options = ConvOptions { padding: vec![[1, 1]; axes.len()], ..ConvOptions::default() };
+        let window = 3usize.pow(axes.len() as u32);
+        // The first channel is the input itself, the second its double, each from the end of a window: in a box, what is
+        // not needed reads what is not there.
+        let mut copies = vec![0.0; 2 * window];
+        (copies[window - 1], copies[2 * window - 1]) = (1.0, 2.0);
+        let first = ConvOptions::default();
+        let chain = Network::chain([&[1], axes].concat()).conv(kernel([2, 1], copies), None, &first);
+        let chain = chain.activation(function);
+        let weights = random.numbers(4 * window);
+        chain.conv(kernel([2, 2], weights), None, &options).activation(Activation::Softplus).build().unwrap()
+    };
+    for axes in [&[6000][..], &[80, 70]] {
+        let n: usize = axes.iter().product();
+        for (function, inside, outside) in
+            [(Activation::Log, 0.5, -1.0), (Activation::Sqrt, 0.5, 0.0), (Activation::Exp, 0.5, 500.0)]
+        {
+            let net = net(function.clone(), axes);
+            let plan = |lanes| {
+                let options = PlanOptions::new(Quantity::HessianDiagonal).lanes(lanes);
+                Plan::with(&net, &options.strategy(Strategy::DoubleForward)).unwrap()
+            };
+            let [offset, color] = [LaneKind::Offset, LaneKind::Color].map(plan);
+            let mut x = Array1::from_elem(n, inside);
+            assert!(offset.run(&net, x.view()).is_ok(), "{function:?}");
+            for bad in [vec![n - 1], vec![n / 2 + 3, n / 2 + 1, n - 7], vec![n / 3, 0]] {
+                bad.iter().for_each(|&j| x[j] = outside);
+                let [ours, expected] = [&offset, &color].map(|plan| plan.run(&net, x.view()).unwrap_err());
+                assert_eq!(ours.kind(), ErrorKind::NonFinite);
+                assert_eq!(ours.to_string(), expected.to_string());
+                bad.iter().for_each(|&j| x[j] = inside);
+            }
         }
     }
 }

@@ -39,24 +39,34 @@ impl Elementwise {
 
     /// σ and, where their buffers are not empty, σ' and σ'' of the given rows.
     pub(crate) fn value<T: Scalar>(&self, rows: Range<usize>, z: Rows<'_, T>, [out, first, second]: [&mut [T]; 3]) {
-        let eval = |activation: &Activation, z: &[T], out: &mut [T], first: &mut [T], second: &mut [T]| {
-            if first.is_empty() {
-                activation.eval_slice(z, out);
-            } else if second.is_empty() {
-                activation.eval_slice_first(z, out, first);
-            } else {
-                activation.eval_slice_second(z, out, first, second);
-            }
-        };
-        let Some(slope) = &self.slope else {
-            return eval(&self.activation, &z.data[rows.start * z.width..rows.end * z.width], out, first, second);
-        };
+        if self.slope.is_none() {
+            let z = &z.data[rows.start * z.width..rows.end * z.width];
+            return self.of_unit(0, z, [out, first, second]);
+        }
         for (i, k) in rows.enumerate() {
             // A PReLU is piecewise linear, so `second` is empty.
             let range = i * z.width..(i + 1) * z.width;
             let first = if first.is_empty() { &mut [] } else { &mut first[range.clone()] };
-            eval(&Activation::LeakyRelu { alpha: slope.get(k) }, z.row(k), &mut out[range], first, &mut []);
+            self.of_unit(k, z.row(k), [&mut out[range], first, &mut []]);
         }
+    }
+
+    /// The same with the function of one unit.
+    pub(crate) fn of_unit<T: Scalar>(&self, unit: usize, z: &[T], [out, first, second]: [&mut [T]; 3]) {
+        let of_unit = self.slope.as_ref().map(|slope| Activation::LeakyRelu { alpha: slope.get(unit) });
+        let activation = of_unit.as_ref().unwrap_or(&self.activation);
+        if first.is_empty() {
+            activation.eval_slice(z, out);
+        } else if second.is_empty() {
+            activation.eval_slice_first(z, out, first);
+        } else {
+            activation.eval_slice_second(z, out, first, second);
+        }
+    }
+
+    /// Whether the units of a channel have the same function.
+    pub(crate) fn is_by_channel(&self, channels: usize) -> bool {
+        self.slope.as_ref().is_none_or(|slope| slope.by_channel(channels))
     }
 
     /// `J ← σ' J` and, where rows have more, second order: a lane for each, `S ← σ' S + σ'' J²`, or one lane for the

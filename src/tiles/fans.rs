@@ -1,12 +1,14 @@
 //! The sums of linear layers, prepared: which lines they read, with which weights, and in which way.
 
-use super::Tiles;
 use super::fold;
+use super::frame::Frame;
 use super::kernel::{Factor, Product, Term};
+use super::lines::Lines;
 use super::locals::{Local, refused};
+use super::offsets::Offset;
 use super::push::Pushed;
 use crate::error::Result;
-use crate::layer::stencil::{Fan, Weights};
+use crate::layer::stencil::{Fan, Link, Weights};
 use crate::network::{LayerId, Network};
 use crate::scalar::Scalar;
 use std::ops::Range;
@@ -41,12 +43,18 @@ pub(super) struct Pulled {
     pub(super) terms: Vec<Term>,
 }
 
-impl Tiles {
-    /// Prepares the sums of all linear layers.
+impl Lines {
+    /// Prepares the sums of all linear layers, of lanes or of `values`.
     ///
     /// # Errors
     /// [`WrongStrategy`](crate::error::ErrorKind::WrongStrategy) naming a layer with too wide a window.
-    pub(super) fn fans<T: Scalar>(&mut self, net: &Network<T>, locals: &[Option<Local>]) -> Result<()> {
+    pub(super) fn prepare_sums<T: Scalar>(
+        &mut self,
+        net: &Network<T>,
+        locals: &[Option<Local>],
+        frame: &Frame,
+        values: bool,
+    ) -> Result<()> {
         for (id, layer) in net.layers() {
             let (Some(local), Some(linear)) = (&locals[id.index()], layer.kind().linear()) else { continue };
             let operands = net.operands(id);
@@ -55,16 +63,26 @@ impl Tiles {
                 self.layers[id.index()].as_mut().expect("local, so carried").multiplied = true;
                 continue;
             }
-            let constants = self.constants(net, locals, operands);
+            let constants = self.constants(net, locals, operands, frame);
+            // The line of a lane that is read through a link, and the constant of it.
+            let read = |offset: Offset, link: &Link| {
+                if values {
+                    return Some((0, None));
+                }
+                let seen = offset.seen_from(link.shift, frame.wrapped());
+                let at = self.carried(operands[link.operand]).lanes[link.channel].binary_search(&seen).ok()?;
+                // A folded operand has one line for all lanes.
+                Some(constants.as_ref().map_or((at, None), |c| (0, Some(c[link.channel][at]))))
+            };
             let shared = matches!(linear.weights(&local.place), Weights::Shared(_));
             let mut fans = Vec::with_capacity(local.fans.len());
             let mut left = MOST_PRODUCTS;
             for fan in &local.fans {
-                let products = self.products(local, fan, operands, constants.as_deref(), left);
+                let lanes = &self.carried(id).lanes[fan.channels.start];
+                let products = self.products(lanes, fan, operands, read, frame, left);
                 let products = products.ok_or_else(|| refused(layer, "has too wide a window for lanes by offset"))?;
                 left -= products.len();
-                let lanes = local.lanes[fan.channels.start].len();
-                fans.push(Sums::new(fan.channels.clone(), lanes, &products, shared));
+                fans.push(Sums::new(fan.channels.clone(), lanes.len(), &products, shared));
             }
             self.weights = fans.iter().map(Sums::numbers).fold(self.weights, usize::max);
             self.layers[id.index()].as_mut().expect("local, so carried").fans = fans;
@@ -78,38 +96,37 @@ impl Tiles {
         net: &Network<T>,
         locals: &[Option<Local>],
         operands: &[LayerId],
+        frame: &Frame,
     ) -> Option<Vec<Vec<u32>>> {
         let folded =
             operands.first().copied().filter(|&o| self.layers[o.index()].as_ref().is_some_and(|l| l.folded))?;
         let first = net.operands(folded)[0];
         let [input, first] = [net.operands(first)[0], first].map(|id| locals[id.index()].as_ref().expect("needed"));
-        Some(fold::constants(first, input, self.frame.wrapped()))
+        Some(fold::constants(first, input, frame.wrapped()))
     }
 
     /// The products of a fan, lane by lane; `None` if there are more than `most`.
     fn products(
         &self,
-        local: &Local,
+        lanes: &[Offset],
         fan: &Fan,
         operands: &[LayerId],
-        constants: Option<&[Vec<u32>]>,
+        read: impl Fn(Offset, &Link) -> Option<(usize, Option<u32>)>,
+        frame: &Frame,
         most: usize,
     ) -> Option<Vec<Product>> {
         let mut products = Vec::new();
-        for (lane, offset) in local.lanes[fan.channels.start].iter().enumerate() {
+        for (lane, &offset) in lanes.iter().enumerate() {
             for link in &fan.links {
+                let Some((at, constant)) = read(offset, link) else { continue };
                 let from = self.carried(operands[link.operand]);
-                let seen = offset.seen_from(link.shift, self.frame.wrapped());
-                let Ok(at) = from.lanes[link.channel].binary_search(&seen) else { continue };
-                // A folded operand has one line for all lanes.
-                let (at, constant) = constants.map_or((at, None), |c| (0, Some(c[link.channel][at])));
-                let rise = if from.first { from.orders_of(link.channel) * self.frame.line() } else { 0 };
+                let rise = if from.first { from.orders_of(link.channel) * frame.line() } else { 0 };
                 products.push(Product {
                     lane,
                     operand: link.operand,
-                    line: from.line(link.channel, at) * self.frame.line(),
+                    line: from.line(link.channel, at) * frame.line(),
                     rise: u32::try_from(rise).unwrap_or(u32::MAX),
-                    step: self.frame.step(link.shift),
+                    step: frame.step(link.shift),
                     factor: Factor { weight: link.weight as u32, constant },
                 });
             }

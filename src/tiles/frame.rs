@@ -1,6 +1,7 @@
 //! The frame: positions that all layers share, cut into tiles; a tile's box is the tile and the halo around it.
 
 use crate::layer::stencil::{AXES, Place, Position, minus, plus};
+use crate::rows::Rows;
 use crate::scalar::Scalar;
 use std::array::from_fn;
 use std::ops::Range;
@@ -141,30 +142,21 @@ impl Frame {
 
     /// Copies a channel's numbers, one for each unit, into a line; zero where there is no unit.
     pub(super) fn load<T: Scalar>(&self, place: &Place, channel: &[T], stride: usize, around: Span, line: &mut [T]) {
-        let [_, b, c] = place.shape;
-        self.rows(place, around, |row, numbers| {
-            let (Some(row), line) = (row, &mut line[numbers]) else { return };
-            let first = (row[0] * b + row[1]) * c;
-            let mut done = 0;
-            while done < line.len() {
-                let at = around.start[AXES - 1] + done as i32 - place.origin[AXES - 1];
-                let (from, count) = self.stretch(AXES - 1, at, c, line.len() - done);
-                let line = &mut line[done..done + count];
-                match from {
-                    None => line.fill(T::zero()),
-                    Some(from) if stride == 1 => line.copy_from_slice(&channel[first + from..][..count]),
-                    Some(from) => {
-                        let channel = channel[(first + from) * stride..].iter().step_by(stride);
-                        line.iter_mut().zip(channel).for_each(|(l, &number)| *l = number);
-                    }
+        self.stretches(place, around, |units, numbers| {
+            let line = &mut line[numbers];
+            match units {
+                None => line.fill(T::zero()),
+                Some(units) if stride == 1 => line.copy_from_slice(&channel[units]),
+                Some(units) => {
+                    let channel = channel[units.start * stride..].iter().step_by(stride);
+                    line.iter_mut().zip(channel).for_each(|(l, &number)| *l = number);
                 }
-                done += count;
             }
         });
     }
 
     /// A channel's numbers themselves, if they lie as the line would.
-    pub(super) fn direct<'a, T>(&self, place: &Place, channel: &'a [T], around: Span) -> Option<&'a [T]> {
+    fn direct<'a, T>(&self, place: &Place, channel: &'a [T], around: Span) -> Option<&'a [T]> {
         let along = AXES - 1;
         let one_axis = place.positions() == place.shape[along] && around.volume() == around.len()[along];
         if !one_axis || self.wrapped[along] > 0 || !self.inside(place, around) {
@@ -174,35 +166,81 @@ impl Frame {
         channel.get(first..first + self.line())
     }
 
+    /// Number `at` of each row of a channel as a line; copied only if they must be.
+    pub(super) fn line_of<'a, T: Scalar>(
+        &self,
+        place: &Place,
+        channel: usize,
+        units: Rows<'a, T>,
+        at: usize,
+        around: Span,
+        line: &'a mut [T],
+    ) -> &'a [T] {
+        let positions = place.positions();
+        let numbers = &units.data[channel * positions * units.width..(channel + 1) * positions * units.width];
+        if let (1, Some(direct)) = (units.width, self.direct(place, numbers, around)) {
+            return direct;
+        }
+        let line = &mut line[..self.line()];
+        self.load(place, &numbers[at..], units.width, around, line);
+        line
+    }
+
     /// Sets a line to zero where there is no unit.
     pub(super) fn mask<T: Scalar>(&self, place: &Place, around: Span, line: &mut [T]) {
-        self.rows(place, around, |row, numbers| {
-            let line = &mut line[numbers];
-            if row.is_none() {
-                return line.fill(T::zero());
-            }
-            let mut done = 0;
-            while done < line.len() {
-                let at = around.start[AXES - 1] + done as i32 - place.origin[AXES - 1];
-                let (from, count) = self.stretch(AXES - 1, at, place.shape[AXES - 1], line.len() - done);
-                if from.is_none() {
-                    line[done..done + count].fill(T::zero());
-                }
-                done += count;
+        self.stretches(place, around, |units, numbers| {
+            if units.is_none() {
+                line[numbers].fill(T::zero());
             }
         });
     }
 
-    /// Calls `f(indices on the other axes if there are such units, numbers of the line)` for each row of a box.
-    fn rows(&self, place: &Place, around: Span, mut f: impl FnMut(Option<[usize; 2]>, Range<usize>)) {
-        let [a, b, c] = around.len();
-        let index = |axis: usize, k: usize| {
-            let at = around.start[axis] + k as i32 - place.origin[axis];
-            self.stretch(axis, at, place.shape[axis], 1).0
-        };
-        for (row, (i, j)) in (0..a).flat_map(|i| (0..b).map(move |j| (i, j))).enumerate() {
-            f(index(0, i).zip(index(1, j)).map(|(i, j)| [i, j]), row * c..(row + 1) * c);
+    /// Calls `f(units of a channel, numbers of the line)` for stretches of a box where units follow each other, and with
+    /// no units where there are none.
+    pub(super) fn stretches(&self, place: &Place, around: Span, mut f: impl FnMut(Option<Range<usize>>, Range<usize>)) {
+        let [_, b, c] = place.shape;
+        let [_, rows, along] = around.len();
+        for row in 0..self.halo.volume() / along {
+            let numbers = row * along..(row + 1) * along;
+            let [i, j] = [(0, row / rows), (1, row % rows)].map(|(axis, k)| {
+                let at = around.start[axis] + k as i32 - place.origin[axis];
+                self.stretch(axis, at, place.shape[axis], 1).0
+            });
+            let Some((i, j)) = i.zip(j) else {
+                f(None, numbers);
+                continue;
+            };
+            let mut done = 0;
+            while done < along {
+                let at = around.start[AXES - 1] + done as i32 - place.origin[AXES - 1];
+                let (from, count) = self.stretch(AXES - 1, at, c, along - done);
+                let first = from.map(|from| (i * b + j) * c + from);
+                f(first.map(|first| first..first + count), numbers.start + done..numbers.start + done + count);
+                done += count;
+            }
         }
+    }
+
+    /// The unit of a channel at number `at` of a line.
+    pub(super) fn unit_at(&self, place: &Place, around: Span, at: usize) -> Option<usize> {
+        let mut unit = None;
+        self.stretches(place, around, |units, numbers| {
+            if let Some(units) = units.filter(|_| numbers.contains(&at)) {
+                unit = Some(units.start + at - numbers.start);
+            }
+        });
+        unit
+    }
+
+    /// The numbers of a line in each row of a span around a tile that begins at zero.
+    pub(super) fn rows(&self, span: Span) -> impl Iterator<Item = Range<usize>> + use<'_> {
+        let [a, b, c] = span.len();
+        (0..a * b).map(move |row| {
+            let [x, y, z] = span.start;
+            let start = [x + (row / b) as i32, y + (row % b) as i32, z];
+            let first = self.step(minus(start, self.halo.start)) as usize;
+            first..first + c
+        })
     }
 
     /// The unit at a position of one axis, and how many positions from there on, at most `most`, go on like that.

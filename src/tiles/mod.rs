@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Lines are carried through all layers for one tile of positions with the halo that it needs, while they stay in the
-//! cache.
+//! cache. So are the values and slopes that the lanes need, unless sums over all units, which need adjoints, have them
+//! recorded anyway.
 //!
 //! Exact for every network that is accepted: a distance tells an input, also where an axis comes back to its beginning
 //! (distances are then taken modulo its length). Lanes are zero where there is no unit, as what is padded with
@@ -21,29 +22,30 @@ mod fans;
 mod fold;
 mod frame;
 mod kernel;
+mod linear;
+mod lines;
 mod locals;
 mod offsets;
 mod push;
 mod readouts;
 mod sums;
 mod sweep;
+mod values;
 
 pub(crate) use sums::Weighted;
-pub(crate) use sweep::Point;
+pub(crate) use sweep::{Point, Space};
+pub(crate) use values::{Inputs, Values};
 
 use crate::cost;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Kind;
-use crate::layer::stencil::{AXES, Place, Position};
+use crate::layer::stencil::AXES;
 use crate::network::{Layer, LayerId, Network};
 use crate::scalar::Scalar;
-use crate::schedule::Schedule;
 use fans::Sums;
 use frame::{Frame, Span};
+use lines::Lines;
 use locals::{Local, spans};
-use offsets::Lanes;
-use std::ops::Range;
-use std::sync::Arc;
 
 /// Most lanes of a channel.
 const MOST_LANES: usize = 1 << 12;
@@ -79,75 +81,14 @@ impl Wanted {
 #[derive(Clone, Debug)]
 pub(crate) struct Tiles {
     frame: Frame,
-    layers: Vec<Option<Carried>>,
-    schedule: Schedule,
+    lanes: Lines,
+    /// What the layers are in a box, where that can be made on the way.
+    values: Option<Lines>,
     wanted: Wanted,
     /// The layers whose lanes are the result: outputs; for sums, inputs.
     targets: Vec<LayerId>,
     /// Lines of work space beside the layers' blocks.
     scratch: usize,
-    /// Most weights that are arranged anew.
-    weights: usize,
-}
-
-/// A layer whose lanes are carried. Its block is `[channel][order][lane][position]`.
-#[derive(Clone, Debug)]
-struct Carried {
-    place: Place,
-    lanes: Vec<Lanes>,
-    /// Lines before each channel, and all.
-    lines: Vec<usize>,
-    first: bool,
-    second: bool,
-    /// Nobody reads first order any more: what is there is not what it should be.
-    spent: bool,
-    /// Its block has the slopes alone, a line for each channel and order; the readers' weights have the constants.
-    folded: bool,
-    /// Its block is one matrix product of the operand's, and its fans are not listed.
-    multiplied: bool,
-    /// The numbers of a line that later layers need.
-    run: Range<usize>,
-    fans: Vec<Sums>,
-    /// From a unit to what it reads of each operand, where layers read position by position.
-    shifts: Vec<Position>,
-}
-
-impl Carried {
-    fn orders(&self) -> usize {
-        usize::from(self.first) + usize::from(self.second)
-    }
-
-    /// Whether second order, for each order that is carried.
-    fn each_order(&self) -> impl Iterator<Item = bool> + use<> {
-        [(self.first, false), (self.second, true)].into_iter().filter(|(carried, _)| *carried).map(|(_, second)| second)
-    }
-
-    /// First-order line of a lane; the second-order line comes after all of the first order.
-    fn line(&self, channel: usize, lane: usize) -> usize {
-        self.lines[channel] + lane
-    }
-
-    /// The line of a lane, of first or of second order.
-    fn line_of(&self, channel: usize, lane: usize, second: bool) -> usize {
-        let skipped = if second && self.first { self.orders_of(channel) } else { 0 };
-        self.line(channel, lane) + skipped
-    }
-
-    /// Whether the rows of all channels are alike, and as those of another layer.
-    fn rows_as(&self, other: &Carried) -> bool {
-        let alike = |lanes: &Lanes| Arc::ptr_eq(lanes, &self.lanes[0]);
-        let orders = (self.first, self.second) == (other.first, other.second);
-        orders && !other.folded && self.lanes.iter().chain(&other.lanes).all(alike)
-    }
-
-    /// Lines of a channel for each order.
-    fn orders_of(&self, channel: usize) -> usize {
-        if self.folded { 1 } else { self.lanes[channel].len() }
-    }
-
-    fn all_lines(&self) -> usize {
-        *self.lines.last().expect("one more than channels")
-    }
 }
 
 impl Tiles {
@@ -158,8 +99,6 @@ impl Tiles {
     pub(crate) fn new<T: Scalar>(net: &Network<T>, wanted: Wanted, positions: Option<usize>) -> Result<Self> {
         let needed = locals::needed(net, wanted);
         let (locals, wrapped) = locals::locals(net, wanted, &needed)?;
-        let folded = fold::folded(net, &locals, wanted);
-        let (first, second) = locals::orders(net, wanted, &needed, &folded);
         let targets = match wanted {
             Wanted::Outputs { .. } => net.output_layers(),
             Wanted::Sums { .. } => net.input_layers(),
@@ -169,60 +108,17 @@ impl Tiles {
         let place = |id: LayerId| locals[id.index()].as_ref().map(|l| &l.place);
         let covered = targets.iter().filter_map(|&t| place(t)).map(Span::of).reduce(Span::and);
         let covered = covered.ok_or_else(|| Error::new(ErrorKind::WrongStrategy, "no output depends on an input"))?;
-        let layers: Vec<Option<Carried>> = net
-            .layers()
-            .map(|(id, _)| {
-                let local = locals[id.index()].as_ref()?;
-                let read = net.readers(id).any(|(r, _)| needed[r.index()] && first[r.index()]);
-                let packed = net.output_layers().contains(&id) && matches!(wanted, Wanted::Outputs { first: true, .. });
-                let (first, second) = (first[id.index()], second[id.index()]);
-                let spent = first && second && !read && !packed;
-                let folded = folded[id.index()];
-                let of_channel = |lanes: &Lanes| {
-                    let lanes = if folded { lanes.len().min(1) } else { lanes.len() };
-                    lanes * (usize::from(first) + usize::from(second))
-                };
-                let mut lines = vec![0];
-                local.lanes.iter().for_each(|lanes| lines.push(lines[lines.len() - 1] + of_channel(lanes)));
-                Some(Carried {
-                    place: local.place.clone(),
-                    lanes: local.lanes.clone(),
-                    lines,
-                    first,
-                    second,
-                    spent,
-                    folded,
-                    multiplied: false,
-                    run: 0..0,
-                    fans: Vec::new(),
-                    shifts: local.shifts.clone(),
-                })
-            })
-            .collect();
-        let order: Vec<LayerId> = net.layers().map(|(id, _)| id).collect();
-        let carried = |id: LayerId| layers[id.index()].as_ref();
-        let in_place = |id: LayerId| match net.layer(id).kind() {
-            Kind::Elementwise(_) => Some(net.operands(id)[0]).filter(|&o| {
-                let alike = |a: &Carried, b: &Carried| (a.first, a.second) == (b.first, b.second) && !b.folded;
-                carried(o).zip(carried(id)).is_some_and(|(a, b)| alike(a, b))
-            }),
-            _ => None,
-        };
         let keep = |id: LayerId| !wanted.is_sums() && targets.contains(&id);
-        let size = |id: LayerId| carried(id).map_or(0, Carried::all_lines);
-        let schedule = Schedule::new(&order, size, |id| net.operands(id).to_vec(), keep, in_place);
-        let scratch = scratch(net, &layers, &targets, wanted);
-        let mut tiles = Tiles {
-            frame: Frame::new(covered, [1; AXES], wrapped, |t| t),
-            layers,
-            schedule,
-            wanted,
-            targets,
-            scratch,
-            weights: 0,
-        };
+        let lanes = Lines::of_lanes(net, &locals, wanted, &needed, keep);
+        let values = values::can_be_made(net, wanted, &locals).then(|| Lines::of_values(net, &locals, keep));
+        let scratch = scratch(net, &lanes, &targets, wanted);
+        let frame = Frame::new(covered, [1; AXES], wrapped, |t| t);
+        let mut tiles = Tiles { frame, lanes, values, wanted, targets, scratch };
         tiles.cut(net, &locals, covered, wrapped, positions);
-        tiles.fans(net, &locals)?;
+        tiles.lanes.prepare_sums(net, &locals, &tiles.frame, false)?;
+        if let Some(values) = &mut tiles.values {
+            values.prepare_sums(net, &locals, &tiles.frame, true)?;
+        }
         Ok(tiles)
     }
 
@@ -267,10 +163,9 @@ impl Tiles {
         }
         self.frame = frame(tile);
         let spans = spans(net, locals, self.wanted, self.frame.tile_at_zero());
-        for (layer, span) in self.layers.iter_mut().zip(spans) {
-            if let (Some(layer), Some(span)) = (layer, span) {
-                layer.run = self.frame.run(span);
-            }
+        self.lanes.cut(&self.frame, &spans);
+        if let Some(values) = &mut self.values {
+            values.cut(&self.frame, &spans);
         }
     }
 
@@ -285,12 +180,17 @@ impl Tiles {
     }
 
     fn lines(&self) -> usize {
-        self.schedule.total() + self.scratch
+        self.lanes.schedule.total() + self.values.as_ref().map_or(0, |v| v.schedule.total()) + self.scratch
+    }
+
+    /// Numbers of weights that are arranged anew.
+    fn weights(&self) -> usize {
+        self.values.iter().fold(self.lanes.weights, |most, values| most.max(values.weights))
     }
 
     /// Numbers of work space for a tile.
     pub(crate) fn size(&self) -> usize {
-        self.lines() * self.frame.line() + self.weights
+        self.lines() * self.frame.line() + self.weights()
     }
 
     /// Of the cost model.
@@ -299,14 +199,14 @@ impl Tiles {
         let rows = if let Wanted::Sums { rows } = self.wanted { rows as u64 } else { 0 };
         let tiles = self.count() as u64;
         let mut work = cost::Tiles::default();
-        for (id, layer) in net.layers().filter_map(|(id, _)| Some((id, self.layers[id.index()].as_ref()?))) {
+        for (id, layer) in net.layers().filter_map(|(id, _)| Some((id, self.lanes.layers[id.index()].as_ref()?))) {
             // However short a line is, its terms must be found.
             let in_all = tiles.saturating_mul(layer.run.len().max(SHORT) as u64);
             let of_fan = |fan: &Sums| (fan.products * layer.orders()) as u64;
             let shifted = in_all.saturating_mul(layer.fans.iter().map(of_fan).sum());
             work.shifted = work.shifted.saturating_add(shifted);
             if layer.multiplied {
-                let operand = self.carried(net.operands(id)[0]).place.channels;
+                let operand = self.lanes.carried(net.operands(id)[0]).place.channels;
                 let products = tiles.saturating_mul((self.frame.line() * operand * layer.all_lines()) as u64);
                 work.products = work.products.saturating_add(products);
             }
@@ -319,11 +219,7 @@ impl Tiles {
 
     /// Most lanes of a layer.
     pub(crate) fn lanes(&self) -> usize {
-        self.layers.iter().flatten().flat_map(|l| l.lanes.iter().map(|lanes| lanes.len())).max().unwrap_or(0)
-    }
-
-    fn carried(&self, id: LayerId) -> &Carried {
-        self.layers[id.index()].as_ref().expect("a target is carried")
+        self.lanes.layers.iter().flatten().flat_map(|l| l.lanes.iter().map(|lanes| lanes.len())).max().unwrap_or(0)
     }
 }
 
@@ -335,12 +231,13 @@ const LEAST_LINE: usize = 1 << 9;
 const MOST_LINE: usize = 1 << 11;
 
 /// Lines of work space: slopes or values of two operands, rows of two operands, sums of all inputs.
-fn scratch<T: Scalar>(net: &Network<T>, layers: &[Option<Carried>], targets: &[LayerId], wanted: Wanted) -> usize {
-    let rows = |(id, layer): (LayerId, &Layer<T>)| match (layer.kind(), &layers[id.index()]) {
+fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], wanted: Wanted) -> usize {
+    let rows = |(id, layer): (LayerId, &Layer<T>)| match (layer.kind(), &lanes.layers[id.index()]) {
         (Kind::Product, Some(carried)) => 2 * carried.lines.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0),
         _ => 0,
     };
-    let channels: usize = targets.iter().filter_map(|t| layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
+    let channels: usize =
+        targets.iter().filter_map(|t| lanes.layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
     let sums = if let Wanted::Sums { rows } = wanted { rows * channels } else { 0 };
     3 + net.layers().map(rows).max().unwrap_or(0) + sums
 }

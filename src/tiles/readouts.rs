@@ -21,7 +21,7 @@ impl Tiles {
         let mut lines = Vec::new();
         let mut count = 0;
         for &target in &self.targets {
-            let layer = self.carried(target);
+            let layer = self.lanes.carried(target);
             let packed = if second { layer.second } else { layer.first };
             for lanes in &layer.lanes {
                 lines.push((count, lanes));
@@ -33,14 +33,14 @@ impl Tiles {
         let mut list = Vec::new();
         let mut row = 0;
         for &target in net.output_layers() {
-            let Some(place) = self.layers[target.index()].as_ref().map(|l| &l.place) else {
+            let Some(place) = self.lanes.layers[target.index()].as_ref().map(|l| &l.place) else {
                 // Depends on nothing.
                 (0..net.layer(target).units()).for_each(|_| places.push(0, 0, &[]));
                 row += net.layer(target).units();
                 continue;
             };
             let before: usize =
-                self.targets.iter().take_while(|&&t| t != target).map(|&t| self.carried(t).lanes.len()).sum();
+                self.targets.iter().take_while(|&&t| t != target).map(|&t| self.lanes.carried(t).lanes.len()).sum();
             for unit in 0..net.layer(target).units() {
                 let (channel, at) = place.locate(unit);
                 let (first, lanes) = lines[before + channel];
@@ -62,6 +62,26 @@ impl Tiles {
             }
         }
         Ok(Readout::by_rows(places, self.count(), count * positions))
+    }
+
+    /// How the values of the outputs are read; `pattern` has one entry for each.
+    ///
+    /// # Errors
+    /// As [`read_outputs`](Self::read_outputs).
+    pub(crate) fn read_values<T: Scalar>(&self, net: &Network<T>) -> Result<Readout> {
+        ensure!(self.size() <= u32::MAX as usize, TooLarge, "a tile of {} numbers", self.size());
+        let (mut places, mut channels) = (RowPlaces::default(), 0);
+        let positions = self.positions();
+        for &target in net.output_layers() {
+            let place = &self.lanes.carried(target).place;
+            for unit in 0..net.layer(target).units() {
+                let (channel, at) = place.locate(unit);
+                let (tile, inner) = self.frame.find(at);
+                places.push(tile, inner, &[((channels + channel) * positions) as u32]);
+            }
+            channels += place.channels;
+        }
+        Ok(Readout::by_rows(places, self.count(), channels * positions))
     }
 
     /// How the entries of a pattern are read from the sums: row `row_of(i)` of the sums at input j.
@@ -89,7 +109,7 @@ impl Tiles {
 
     /// Channels of all input layers.
     pub(super) fn input_channels<T: Scalar>(&self, net: &Network<T>) -> usize {
-        net.input_layers().iter().filter_map(|l| self.layers[l.index()].as_ref()).map(|l| l.place.channels).sum()
+        net.input_layers().iter().filter_map(|l| self.lanes.layers[l.index()].as_ref()).map(|l| l.place.channels).sum()
     }
 
     /// Channel and position of every input.
@@ -98,7 +118,7 @@ impl Tiles {
         let mut inputs = Vec::with_capacity(net.inputs());
         let mut channels = 0;
         for &input in net.input_layers() {
-            let Some(layer) = &self.layers[input.index()] else {
+            let Some(layer) = &self.lanes.layers[input.index()] else {
                 // Reaches nothing.
                 inputs.extend(std::iter::repeat_n((u32::MAX, [0; AXES]), net.layer(input).units()));
                 continue;

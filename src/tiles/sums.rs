@@ -1,38 +1,37 @@
 //! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
 
-use super::frame::Span;
-use super::sweep::Point;
-use super::{Carried, Tiles};
-use crate::buffer::Buffer;
+use super::Tiles;
+use super::linear::InBox;
+use super::lines::Carried;
 use crate::layer::Kind;
 use crate::layer::stencil::minus;
 use crate::network::LayerId;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};
+use crate::tape::Tape;
 use std::ops::Range;
 
 /// The weights of the units: adjoints of all rows, times σ'' of a function or 2 of a product.
 #[derive(Clone, Copy)]
 pub(crate) struct Weighted<'a, T> {
+    pub(crate) tape: &'a Tape<T>,
     pub(crate) rows: usize,
     pub(crate) adjoint: &'a (dyn Fn(LayerId) -> Option<Rows<'a, T>> + Sync),
 }
 
 impl Tiles {
-    #[allow(clippy::too_many_arguments, reason = "what a term is made of")]
     pub(super) fn add_squares<T: Scalar>(
         &self,
-        point: Point<'_, T>,
+        lanes_in: InBox<'_, T>,
         id: LayerId,
-        around: Span,
-        buffers: &[Buffer<T>],
         weighted: Weighted<'_, T>,
         sums: &mut [T],
         scratch: &mut [T],
     ) {
         let Some(adjoint) = (weighted.adjoint)(id) else { return };
-        let operands = point.net.operands(id);
-        let [a, b] = [operands[0], operands[operands.len() - 1]].map(|o| (self.carried(o), self.block(buffers, o)));
+        let InBox { net, around, .. } = lanes_in;
+        let operands = net.operands(id);
+        let [a, b] = [operands[0], operands[operands.len() - 1]].map(|o| (lanes_in.carried(o), lanes_in.block(o)));
         let place = &a.0.place;
         // The layer lies where its first operand does.
         let shift = minus(b.0.place.origin, place.origin);
@@ -41,17 +40,17 @@ impl Tiles {
         let (second, rest) = rest.split_at_mut(line);
         let third = &mut rest[..line];
         let run = self.frame.run(self.frame.tile_at_zero());
-        let channels = self.input_channels(point.net);
+        let channels = self.input_channels(net);
         for channel in 0..place.channels {
             let lanes = &a.0.lanes[channel];
             if lanes.is_empty() || b.0.lanes[channel].is_empty() {
                 continue;
             }
-            let is_function = matches!(point.net.layer(id).kind(), Kind::Elementwise(_));
-            let slopes = point.tape.slopes(id).second;
-            let second = if is_function { self.load(place, channel, slopes, 0, around, second) } else { &[] };
+            let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
+            let slopes = weighted.tape.slopes(id).second;
+            let second = if is_function { self.frame.line_of(place, channel, slopes, 0, around, second) } else { &[] };
             for row in 0..weighted.rows {
-                let adjoint = self.load(place, channel, adjoint, row, around, third);
+                let adjoint = self.frame.line_of(place, channel, adjoint, row, around, third);
                 vectorized(
                     #[inline(always)]
                     || {

@@ -1,0 +1,185 @@
+//! Linear layers in a box: sums of shifted lines, or a matrix times lines.
+
+use super::fans::{Pulled, Sums, Way};
+use super::frame::{Frame, Span};
+use super::kernel::Sum;
+use super::lines::{Carried, Lines};
+use super::push::{Push, Pushed};
+use crate::buffer::Buffer;
+use crate::layer::stencil::{AXES, Weights, minus};
+use crate::network::{LayerId, Network};
+use crate::scalar::{Scalar, vectorized};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use std::ops::Range;
+
+/// The lines of a box: of lanes, or of values.
+pub(super) struct InBox<'a, T> {
+    pub(super) net: &'a Network<T>,
+    pub(super) frame: &'a Frame,
+    pub(super) lines: &'a Lines,
+    pub(super) around: Span,
+    /// The blocks of all layers but the one that is made.
+    pub(super) buffers: &'a [Buffer<T>],
+}
+
+/// What sums read, for one order.
+struct Read<'a> {
+    operands: &'a [LayerId],
+    second: bool,
+    /// The numbers of the lines that are made.
+    run: Range<usize>,
+}
+
+impl<T> Clone for InBox<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for InBox<'_, T> {}
+
+impl<'a, T: Scalar> InBox<'a, T> {
+    /// A linear layer, without its constant part.
+    pub(super) fn linear(&self, id: LayerId, out: &mut [T], scratch: &mut [T]) {
+        let (net, layer) = (self.net, self.lines.carried(id));
+        let operands = net.operands(id);
+        let linear = net.layer(id).kind().linear().expect("a linear layer");
+        if let Some(matrix) = linear.across_channels().filter(|_| layer.multiplied) {
+            return multiply(matrix, self.block(operands[0]), out);
+        }
+        let weights = linear.weights(&layer.place);
+        let mut run = layer.run.clone();
+        let mut offset = 0;
+        if let Weights::Each(_) = weights {
+            // The units are one row of the box, or none; in other rows there are no weights.
+            let first = minus(layer.place.origin, self.around.start);
+            let here = (0..AXES - 1).all(|axis| (0..self.around.len()[axis] as i32).contains(&first[axis]));
+            let units = if here { layer.place.positions() as i64 } else { 0 };
+            offset = -(self.frame.step(first) as i64);
+            let [start, end] = [-offset, units - offset].map(|at| at.clamp(run.start as i64, run.end as i64) as usize);
+            run = start..end;
+        }
+        for fan in &layer.fans {
+            for second in layer.each_order() {
+                let weights = match weights {
+                    Weights::Shared(weights) if !fan.arranged.is_empty() => {
+                        let space = &mut scratch[..fan.numbers()];
+                        fan.arrange(second, weights, self.constants_of(operands[0]), space);
+                        Weights::Shared(space)
+                    }
+                    weights => weights,
+                };
+                let read = Read { operands, second, run: run.clone() };
+                match (&fan.way, weights) {
+                    (Way::Push(pushed), Weights::Shared(weights)) => self.push(layer, fan, pushed, weights, &read, out),
+                    (Way::Push(_), _) => unreachable!("only shared weights are pushed"),
+                    (Way::Pull(pulled), weights) => self.pull(layer, fan, pulled, (weights, offset), &read, out),
+                }
+            }
+        }
+        self.clean(layer, run, out);
+    }
+
+    /// One order of a fan's sums, line by line of the result.
+    fn pull(
+        &self,
+        layer: &Carried,
+        fan: &Sums,
+        pulled: &Pulled,
+        (weights, offset): (Weights<'_, T>, i64),
+        read: &Read<'_>,
+        out: &mut [T],
+    ) {
+        let line = self.frame.line();
+        let (first, channels) = (fan.channels.start, fan.channels.len());
+        let stride = (layer.lines[first + 1] - layer.lines[first]) * line;
+        for (lane, parts) in pulled.lanes.iter().enumerate() {
+            let out = &mut out[layer.line_of(first, lane, read.second) * line..];
+            let mut made = false;
+            for (operand, terms) in parts {
+                let Some(from) = self.source(read, *operand) else { continue };
+                let terms = &pulled.terms[terms.clone()];
+                let sum = Sum { terms, second: read.second, from, run: read.run.clone(), accumulate: made };
+                vectorized(
+                    #[inline(always)]
+                    || match weights {
+                        Weights::Ones => sum.ones(out),
+                        Weights::Shared(weights) => sum.shared(weights, channels, stride, out),
+                        Weights::Each(weights) => sum.each(weights, layer.place.positions(), offset, out),
+                    },
+                );
+                made = true;
+            }
+            if !made {
+                (0..channels).for_each(|k| out[k * stride..][..line].fill(T::zero()));
+            }
+        }
+    }
+
+    /// The same line by line of what is read.
+    fn push(&self, layer: &Carried, fan: &Sums, pushed: &Pushed, weights: &[T], read: &Read<'_>, out: &mut [T]) {
+        let line = self.frame.line();
+        let first = |channel, lane| layer.line_of(fan.channels.start + channel, lane, read.second) * line;
+        for channel in 0..fan.channels.len() {
+            let lanes = layer.orders_of(fan.channels.start + channel);
+            out[first(channel, 0)..][..lanes * line].fill(T::zero());
+        }
+        for group in pushed.groups() {
+            let Some(from) = self.source(read, group.operand) else { continue };
+            let push = Push { second: read.second, from, run: read.run.clone(), weights };
+            vectorized(
+                #[inline(always)]
+                || push.add(pushed, group, first, out),
+            );
+        }
+    }
+
+    /// The block of an operand, if it has the order.
+    fn source(&self, read: &Read<'_>, operand: usize) -> Option<&'a [T]> {
+        let id = read.operands[operand];
+        let layer = self.lines.carried(id);
+        (if read.second { layer.second } else { layer.first }).then(|| self.block(id))
+    }
+
+    /// The weights of a folded layer's operand; none if it is not folded.
+    fn constants_of(&self, folded: LayerId) -> &'a [T] {
+        if !self.lines.carried(folded).folded {
+            return &[];
+        }
+        let first = self.net.operands(folded)[0];
+        let place = &self.lines.carried(first).place;
+        match self.net.layer(first).kind().linear().map(|l| l.weights(place)) {
+            Some(Weights::Shared(weights)) => weights,
+            _ => unreachable!("what is folded reads shared weights"),
+        }
+    }
+
+    /// Zeros beside the run and where there is no unit.
+    pub(super) fn clean(&self, layer: &Carried, run: Range<usize>, out: &mut [T]) {
+        let inside = self.frame.inside(&layer.place, self.around);
+        for line in out.chunks_exact_mut(self.frame.line()) {
+            line[..run.start].fill(T::zero());
+            line[run.end..].fill(T::zero());
+            if !inside {
+                self.frame.mask(&layer.place, self.around, line);
+            }
+        }
+    }
+
+    pub(super) fn block(&self, id: LayerId) -> &'a [T] {
+        self.lines.block(self.frame, self.buffers, id)
+    }
+
+    pub(super) fn carried(&self, id: LayerId) -> &'a Carried {
+        self.lines.carried(id)
+    }
+}
+
+/// A matrix times the rows of all channels.
+fn multiply<T: Scalar>(matrix: MatRef<'_, T>, from: &[T], out: &mut [T]) {
+    let (rows, columns) = matrix.shape();
+    let width = out.len() / rows;
+    let from = MatRef::from_row_major_slice(from, columns, width);
+    matmul(MatMut::from_row_major_slice_mut(out, rows, width), Accum::Replace, matrix, from, T::one(), Par::Seq);
+}

@@ -1,0 +1,185 @@
+//! Blocks of lines: what a layer has at the positions of a box.
+
+use super::Wanted;
+use super::fans::Sums;
+use super::fold;
+use super::frame::{Frame, Span};
+use super::locals::{self, Local};
+use super::offsets::{Lanes, Offset};
+use crate::buffer::Buffer;
+use crate::layer::Kind;
+use crate::layer::stencil::{AXES, Place, Position};
+use crate::network::{LayerId, Network};
+use crate::scalar::Scalar;
+use crate::schedule::Schedule;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The blocks of all layers, and the buffers that they are in.
+#[derive(Clone, Debug)]
+pub(super) struct Lines {
+    pub(super) layers: Vec<Option<Carried>>,
+    pub(super) schedule: Schedule,
+    /// Most weights that are arranged anew.
+    pub(super) weights: usize,
+}
+
+impl Lines {
+    /// Lanes by offset; `keep` says of which layers the blocks are wanted in the end.
+    pub(super) fn of_lanes<T: Scalar>(
+        net: &Network<T>,
+        locals: &[Option<Local>],
+        wanted: Wanted,
+        needed: &[bool],
+        keep: impl Fn(LayerId) -> bool,
+    ) -> Self {
+        let folded = fold::folded(net, locals, wanted);
+        let (first, second) = locals::orders(net, wanted, needed, &folded);
+        let of_layer = |id: LayerId| {
+            let local = locals[id.index()].as_ref()?;
+            let read = net.readers(id).any(|(r, _)| needed[r.index()] && first[r.index()]);
+            let packed = net.output_layers().contains(&id) && matches!(wanted, Wanted::Outputs { first: true, .. });
+            let (first, second, folded) = (first[id.index()], second[id.index()], folded[id.index()]);
+            let spent = first && second && !read && !packed;
+            Some(Carried { spent, ..Carried::new(local, local.lanes.clone(), [first, second], folded) })
+        };
+        Self::new(net, net.layers().map(|(id, _)| of_layer(id)).collect(), keep, true)
+    }
+
+    /// The value of each unit, as the only lane.
+    pub(super) fn of_values<T: Scalar>(
+        net: &Network<T>,
+        locals: &[Option<Local>],
+        keep: impl Fn(LayerId) -> bool,
+    ) -> Self {
+        let value: Lanes = Arc::new(vec![Offset { channel: 0, distance: [0; AXES] }]);
+        let of_layer =
+            |local: &Local| Carried::new(local, vec![value.clone(); local.place.channels], [true, false], false);
+        // A function reads what it was made of once more, where its slopes are made.
+        Self::new(net, locals.iter().map(|local| local.as_ref().map(of_layer)).collect(), keep, false)
+    }
+
+    fn new<T: Scalar>(
+        net: &Network<T>,
+        layers: Vec<Option<Carried>>,
+        keep: impl Fn(LayerId) -> bool,
+        functions_in_place: bool,
+    ) -> Self {
+        let order: Vec<LayerId> = net.layers().map(|(id, _)| id).collect();
+        let carried = |id: LayerId| layers[id.index()].as_ref();
+        let in_place = |id: LayerId| match net.layer(id).kind() {
+            Kind::Elementwise(_) if functions_in_place => Some(net.operands(id)[0]).filter(|&o| {
+                let alike = |a: &Carried, b: &Carried| (a.first, a.second) == (b.first, b.second) && !b.folded;
+                carried(o).zip(carried(id)).is_some_and(|(a, b)| alike(a, b))
+            }),
+            _ => None,
+        };
+        let size = |id: LayerId| carried(id).map_or(0, Carried::all_lines);
+        let schedule = Schedule::new(&order, size, |id| net.operands(id).to_vec(), keep, in_place);
+        Lines { layers, schedule, weights: 0 }
+    }
+
+    /// Which numbers of the lines are made, from the positions of each layer that a tile needs.
+    pub(super) fn cut(&mut self, frame: &Frame, spans: &[Option<Span>]) {
+        for (layer, span) in self.layers.iter_mut().zip(spans) {
+            if let (Some(layer), Some(span)) = (layer, *span) {
+                (layer.span, layer.run) = (span, frame.run(span));
+            }
+        }
+    }
+
+    pub(super) fn carried(&self, id: LayerId) -> &Carried {
+        self.layers[id.index()].as_ref().expect("only layers that are carried are asked for")
+    }
+
+    /// The block of a layer.
+    pub(super) fn block<'a, T>(&self, frame: &Frame, buffers: &'a [Buffer<T>], id: LayerId) -> &'a [T] {
+        match self.schedule.slot(id) {
+            Some(slot) => &buffers[slot][..self.carried(id).all_lines() * frame.line()],
+            None => &[],
+        }
+    }
+}
+
+/// A layer whose lanes are carried. Its block is `[channel][order][lane][position]`.
+#[derive(Clone, Debug)]
+pub(super) struct Carried {
+    pub(super) place: Place,
+    pub(super) lanes: Vec<Lanes>,
+    /// Lines before each channel, and all.
+    pub(super) lines: Vec<usize>,
+    pub(super) first: bool,
+    pub(super) second: bool,
+    /// Nobody reads first order any more: what is there is not what it should be.
+    pub(super) spent: bool,
+    /// Its block has the slopes alone, a line for each channel and order; the readers' weights have the constants.
+    pub(super) folded: bool,
+    /// Its block is one matrix product of the operand's, and its fans are not listed.
+    pub(super) multiplied: bool,
+    /// The positions that later layers need, around a tile that begins at zero; and all numbers of a line between them.
+    pub(super) span: Span,
+    pub(super) run: Range<usize>,
+    pub(super) fans: Vec<Sums>,
+    /// From a unit to what it reads of each operand, where layers read position by position.
+    pub(super) shifts: Vec<Position>,
+}
+
+impl Carried {
+    fn new(local: &Local, lanes: Vec<Lanes>, [first, second]: [bool; 2], folded: bool) -> Self {
+        let mut lines = vec![0];
+        for lanes in &lanes {
+            let lanes = if folded { lanes.len().min(1) } else { lanes.len() };
+            lines.push(lines[lines.len() - 1] + lanes * (usize::from(first) + usize::from(second)));
+        }
+        Carried {
+            place: local.place.clone(),
+            lanes,
+            lines,
+            first,
+            second,
+            spent: false,
+            folded,
+            multiplied: false,
+            span: Span { start: [0; AXES], end: [0; AXES] },
+            run: 0..0,
+            fans: Vec::new(),
+            shifts: local.shifts.clone(),
+        }
+    }
+
+    pub(super) fn orders(&self) -> usize {
+        usize::from(self.first) + usize::from(self.second)
+    }
+
+    /// Whether second order, for each order that is carried.
+    pub(super) fn each_order(&self) -> impl Iterator<Item = bool> + use<> {
+        [(self.first, false), (self.second, true)].into_iter().filter(|(carried, _)| *carried).map(|(_, second)| second)
+    }
+
+    /// First-order line of a lane; the second-order line comes after all of the first order.
+    pub(super) fn line(&self, channel: usize, lane: usize) -> usize {
+        self.lines[channel] + lane
+    }
+
+    /// The line of a lane, of first or of second order.
+    pub(super) fn line_of(&self, channel: usize, lane: usize, second: bool) -> usize {
+        let skipped = if second && self.first { self.orders_of(channel) } else { 0 };
+        self.line(channel, lane) + skipped
+    }
+
+    /// Whether the rows of all channels are alike, and as those of another layer.
+    pub(super) fn rows_as(&self, other: &Carried) -> bool {
+        let alike = |lanes: &Lanes| Arc::ptr_eq(lanes, &self.lanes[0]);
+        let orders = (self.first, self.second) == (other.first, other.second);
+        orders && !other.folded && self.lanes.iter().chain(&other.lanes).all(alike)
+    }
+
+    /// Lines of a channel for each order.
+    pub(super) fn orders_of(&self, channel: usize) -> usize {
+        if self.folded { 1 } else { self.lanes[channel].len() }
+    }
+
+    pub(super) fn all_lines(&self) -> usize {
+        *self.lines.last().expect("one more than channels")
+    }
+}
