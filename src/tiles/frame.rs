@@ -88,7 +88,12 @@ impl Frame {
 
     /// Numbers of a line: the positions of a box, in whole vectors.
     pub(super) fn line(&self) -> usize {
-        self.halo.volume().next_multiple_of(8)
+        spaced(self.halo.volume())
+    }
+
+    /// Numbers of a line of what is packed: the positions of a tile.
+    pub(super) fn packed_line(&self) -> usize {
+        spaced(self.tile.iter().product())
     }
 
     /// The box of a tile.
@@ -186,11 +191,11 @@ impl Frame {
         line
     }
 
-    /// Sets a line to zero where there is no unit.
-    pub(super) fn mask<T: Scalar>(&self, place: &Place, around: Span, line: &mut [T]) {
+    /// Sets lines to zero where there is no unit.
+    pub(super) fn mask<T: Scalar>(&self, place: &Place, around: Span, lines: &mut [T]) {
         self.stretches(place, around, |units, numbers| {
             if units.is_none() {
-                line[numbers].fill(T::zero());
+                lines.chunks_exact_mut(self.line()).for_each(|line| line[numbers.clone()].fill(T::zero()));
             }
         });
     }
@@ -257,6 +262,12 @@ impl Frame {
             (None, most)
         }
     }
+}
+
+/// So many numbers and a few more, in an odd number of vectors: where lines lie at a power of two from each other, the same
+/// number of all of them falls on the same few places of the cache.
+fn spaced(numbers: usize) -> usize {
+    8 * (numbers.div_ceil(8) | 1)
 }
 
 fn at_zero(tile: [usize; AXES]) -> Span {

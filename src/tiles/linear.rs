@@ -157,13 +157,12 @@ impl<'a, T: Scalar> InBox<'a, T> {
 
     /// Zeros beside the run and where there is no unit.
     pub(super) fn clean(&self, layer: &Carried, run: Range<usize>, out: &mut [T]) {
-        let inside = self.frame.inside(&layer.place, self.around);
         for line in out.chunks_exact_mut(self.frame.line()) {
             line[..run.start].fill(T::zero());
             line[run.end..].fill(T::zero());
-            if !inside {
-                self.frame.mask(&layer.place, self.around, line);
-            }
+        }
+        if !self.frame.inside(&layer.place, self.around) {
+            self.frame.mask(&layer.place, self.around, out);
         }
     }
 

@@ -28,7 +28,7 @@ impl Tiles {
                 count += if packed { lanes.len() } else { 0 };
             }
         }
-        let positions = self.positions();
+        let line = self.frame.packed_line();
         let mut places = RowPlaces::default();
         let mut list = Vec::new();
         let mut row = 0;
@@ -54,14 +54,14 @@ impl Tiles {
                     if lanes.get(guess) != Some(&lane) {
                         guess = lanes.binary_search(&lane).expect("an output has a lane for every input it depends on");
                     }
-                    list.push(((first + guess) * positions) as u32);
+                    list.push(((first + guess) * line) as u32);
                     guess += 1;
                 }
                 places.push(tile, inner, &list);
                 row += 1;
             }
         }
-        Ok(Readout::by_rows(places, self.count(), count * positions))
+        Ok(Readout::by_rows(places, self.count(), count * line))
     }
 
     /// How the values of the outputs are read; `pattern` has one entry for each.
@@ -71,17 +71,17 @@ impl Tiles {
     pub(crate) fn read_values<T: Scalar>(&self, net: &Network<T>) -> Result<Readout> {
         ensure!(self.size() <= u32::MAX as usize, TooLarge, "a tile of {} numbers", self.size());
         let (mut places, mut channels) = (RowPlaces::default(), 0);
-        let positions = self.positions();
+        let line = self.frame.packed_line();
         for &target in net.output_layers() {
             let place = &self.lanes.carried(target).place;
             for unit in 0..net.layer(target).units() {
                 let (channel, at) = place.locate(unit);
                 let (tile, inner) = self.frame.find(at);
-                places.push(tile, inner, &[((channels + channel) * positions) as u32]);
+                places.push(tile, inner, &[((channels + channel) * line) as u32]);
             }
             channels += place.channels;
         }
-        Ok(Readout::by_rows(places, self.count(), channels * positions))
+        Ok(Readout::by_rows(places, self.count(), channels * line))
     }
 
     /// How the entries of a pattern are read from the sums: row `row_of(i)` of the sums at input j.
@@ -96,15 +96,15 @@ impl Tiles {
         row_of: impl Fn(usize) -> usize,
     ) -> Result<Readout> {
         let inputs = self.inputs(net)?;
-        let (positions, channels) = (self.positions(), self.input_channels(net));
+        let (line, channels) = (self.frame.packed_line(), self.input_channels(net));
         let place = |i: usize, j: u32| {
             let (channel, at) = inputs[j as usize];
             let (tile, inner) = self.frame.find(at);
-            (tile as u32, ((row_of(i) * channels + channel as usize) * positions + inner) as u32)
+            (tile as u32, ((row_of(i) * channels + channel as usize) * line + inner) as u32)
         };
         let row = |i: usize| pattern.row(i).iter().map(move |&j| (i, j));
         let places = (0..pattern.rows()).flat_map(row).map(|(i, j)| place(i, j)).collect();
-        Ok(Readout::at(places, self.count(), rows * channels * positions))
+        Ok(Readout::at(places, self.count(), rows * channels * line))
     }
 
     /// Channels of all input layers.

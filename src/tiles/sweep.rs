@@ -75,7 +75,7 @@ impl Tiles {
 
     /// One order of the outputs' lanes.
     fn pack_lanes<T: Scalar>(&self, lines: &Lines, buffers: &[Buffer<T>], second: bool, packed: &mut [T]) {
-        let mut packed = packed.chunks_exact_mut(self.positions());
+        let mut packed = packed.chunks_exact_mut(self.frame.packed_line());
         for &target in &self.targets {
             let layer = lines.carried(target);
             if !(if second { layer.second } else { layer.first }) {
@@ -108,7 +108,7 @@ impl Tiles {
         let (sums, scratch) = scratch.split_at_mut(len);
         sums.fill(T::zero());
         self.sweep(point, tile, [lanes, values], scratch, Some((weighted, sums)));
-        for (packed, sums) in packed.chunks_exact_mut(self.positions()).zip(sums.chunks_exact(line)) {
+        for (packed, sums) in packed.chunks_exact_mut(self.frame.packed_line()).zip(sums.chunks_exact(line)) {
             self.pack(sums, packed);
         }
     }

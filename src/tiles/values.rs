@@ -144,12 +144,11 @@ impl<'a, T: Scalar> InBox<'a, T> {
             kind => {
                 self.linear(id, out, scratch);
                 let linear = kind.linear().expect("all other kinds that are carried are linear");
-                lines(out, &mut |channel, line| {
-                    self.frame.stretches(&layer.place, self.around, |units, numbers| {
-                        if let Some(units) = units {
-                            let units = channel * positions + units.start..channel * positions + units.end;
-                            linear.add_constant(units, &mut line[numbers], 1);
-                        }
+                self.frame.stretches(&layer.place, self.around, |units, numbers| {
+                    let Some(units) = units else { return };
+                    lines(out, &mut |channel, line| {
+                        let units = channel * positions + units.start..channel * positions + units.end;
+                        linear.add_constant(units, &mut line[numbers.clone()], 1);
                     });
                 });
             }
@@ -168,6 +167,10 @@ impl<'a, T: Scalar> InBox<'a, T> {
         inputs: Inputs<'_, T>,
     ) {
         let layer = self.carried(id);
+        // At once, and closely only if there is something to be seen.
+        if first_non_finite(&line[layer.run.clone()]).is_none() {
+            return;
+        }
         for numbers in self.frame.rows(layer.span) {
             let Some((k, value)) = first_non_finite(&line[numbers.clone()]) else { continue };
             let at = numbers.start + k;
