@@ -299,7 +299,8 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
     let Shape { wanted, batch } = *shape;
     let net = (case.network)();
     let start = Instant::now();
-    let plan = Plan::with(&net, &wanted.options())?;
+    let all = if options.told { wanted.options().points(batch) } else { wanted.options() };
+    let plan = Plan::with(&net, &all)?;
     let plan_seconds = start.elapsed().as_secs_f64();
     let chosen = Way::of(&plan);
     let mut candidates = vec![(chosen, reckoned(&plan, &net, batch), plan.clone())];

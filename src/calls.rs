@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::network::Network;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanOptions};
 use crate::scalar::Scalar;
 use crate::strategy::Quantity;
 use ndarray::{Array1, ArrayView1};
@@ -13,7 +13,7 @@ use sprs::CsMat;
 /// # Errors
 /// As [`Plan::new`] and [`Plan::run`].
 pub fn jacobian<T: Scalar>(net: &Network<T>, x: ArrayView1<'_, T>) -> Result<CsMat<T>> {
-    Plan::new(net, Quantity::Jacobian)?.run(net, x)
+    at_one_point(net, Quantity::Jacobian)?.run(net, x)
 }
 
 /// d²y_i/dx_j² for every output and input, m × n. Plans and runs once.
@@ -21,7 +21,7 @@ pub fn jacobian<T: Scalar>(net: &Network<T>, x: ArrayView1<'_, T>) -> Result<CsM
 /// # Errors
 /// As [`Plan::new`] and [`Plan::run`].
 pub fn hessian_diagonal<T: Scalar>(net: &Network<T>, x: ArrayView1<'_, T>) -> Result<CsMat<T>> {
-    Plan::new(net, Quantity::HessianDiagonal)?.run(net, x)
+    at_one_point(net, Quantity::HessianDiagonal)?.run(net, x)
 }
 
 /// Σ_j d²y_i/dx_j² for every output, m numbers. Plans and runs once.
@@ -43,6 +43,10 @@ pub fn hessian_diagonal<T: Scalar>(net: &Network<T>, x: ArrayView1<'_, T>) -> Re
 /// # Errors
 /// As [`Plan::new`] and [`Plan::run_all`].
 pub fn laplacian<T: Scalar>(net: &Network<T>, x: ArrayView1<'_, T>) -> Result<Array1<T>> {
-    let all = Plan::new(net, Quantity::Laplacian)?.run_all(net, x)?;
+    let all = at_one_point(net, Quantity::Laplacian)?.run_all(net, x)?;
     Ok(all.laplacian.expect("a plan computes its quantity"))
+}
+
+fn at_one_point<T: Scalar>(net: &Network<T>, quantity: Quantity) -> Result<Plan> {
+    Plan::with(net, &PlanOptions::new(quantity).points(1))
 }

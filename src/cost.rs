@@ -4,9 +4,9 @@
 //! measures them (on AVX-512, in f64, where such an operation takes 1/80 ns); changing any of them by a quarter changes few
 //! choices. The value pass is the same for all strategies and not counted.
 //!
-//! A plan does not know at how many points it will be used. One point is where passes count: each layer must be called,
-//! each weight be read, few lanes fill no vector. At many points all that is shared by a block of samples, and only numbers
-//! count. The cost is the sum of both, since a choice that is good in the sum is far off nowhere.
+//! One point is where passes count: each layer must be called, each weight be read, few lanes fill no vector. At many
+//! points all that is shared by a block of samples, and only numbers count. Where it is not known at how many points a
+//! plan will be used, the cost is the sum of both, since a choice that is good in the sum is far off nowhere.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -65,6 +65,37 @@ impl fmt::Display for Passes {
             (_, 0) => f.write_str(&forward),
             (0, _) => f.write_str(&reverse),
             _ => write!(f, "{forward}, {reverse}"),
+        }
+    }
+}
+
+/// At how many points a plan will be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Points {
+    One,
+    Many,
+    #[default]
+    Unknown,
+}
+
+/// So many points fill the vectors of a block of samples, whatever the lanes.
+const MANY: usize = 8;
+
+impl Points {
+    pub(crate) fn of(count: Option<usize>) -> Self {
+        match count {
+            Some(1) => Points::One,
+            Some(MANY..) => Points::Many,
+            _ => Points::Unknown,
+        }
+    }
+
+    /// What is worth so much at one point, and so much at each of many: costs are those of two points.
+    fn weigh(self, at_one: u64, at_many: u64) -> u64 {
+        match self {
+            Points::One => at_one.saturating_mul(2),
+            Points::Many => at_many.saturating_mul(2),
+            Points::Unknown => at_one.saturating_add(at_many),
         }
     }
 }
@@ -165,8 +196,11 @@ impl Work {
 }
 
 /// What a sweep does, layer by layer.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sweep(Vec<Layer>);
+#[derive(Clone, Debug)]
+pub(crate) struct Sweep {
+    points: Points,
+    layers: Vec<Layer>,
+}
 
 /// A block with a row of lanes for each unit, of one order or of two, and perhaps a lane for the sum of the second order.
 #[derive(Clone, Debug)]
@@ -178,6 +212,11 @@ struct Layer {
 }
 
 impl Sweep {
+    /// Nothing yet.
+    pub(crate) fn new(points: Points) -> Self {
+        Sweep { points, layers: Vec::new() }
+    }
+
     /// One more layer, and what is done for its block.
     pub(crate) fn add(&mut self, units: usize, orders: usize, work: Work) {
         self.add_with_sum(units, orders, false, work);
@@ -185,26 +224,29 @@ impl Sweep {
 
     /// The same with a lane for a sum in every block of lanes.
     pub(crate) fn add_with_sum(&mut self, units: usize, orders: usize, sum: bool, work: Work) {
-        self.0.push(Layer { units: units as u64, orders: orders as u64, sums: u64::from(sum), work });
+        self.layers.push(Layer { units: units as u64, orders: orders as u64, sums: u64::from(sum), work });
     }
 
-    /// At one point and at many.
+    /// With so many lanes.
     pub(crate) fn cost(&self, lanes: usize) -> u64 {
-        self.0.iter().map(|layer| layer.cost(lanes as u64)).sum()
+        self.layers.iter().map(|layer| layer.cost(self.points, lanes as u64)).sum()
     }
 }
 
 impl Layer {
-    fn cost(&self, lanes: u64) -> u64 {
+    fn cost(&self, points: Points, lanes: u64) -> u64 {
         let Layer { units, orders, sums, work } = self;
         let numbers = orders * lanes + sums * lanes.div_ceil(LANES);
-        // Lanes of one point are filled up to whole vectors, and cut into blocks; of many points, samples fill both.
-        let products = work.products * (padded(numbers) + numbers);
         let once = work.once + LAYER;
-        let once = once * lanes.div_ceil(LANES) + once * lanes / NUMBERS;
-        let write = |block: u64| if units * (orders * block + sums) * BYTES > CACHE { FAR } else { NEAR };
-        let written = units * (write(lanes.min(LANES)) + write(NUMBERS));
-        products + once + numbers * (2 * work.loops + written)
+        let written = |block: u64| {
+            let is_far = units * (orders * block + sums) * BYTES > CACHE;
+            work.loops + units * if is_far { FAR } else { NEAR }
+        };
+        // Lanes of one point are filled up to whole vectors, and cut into blocks; of many points, samples fill both.
+        let at_one =
+            work.products * padded(numbers) + once * lanes.div_ceil(LANES) + numbers * written(lanes.min(LANES));
+        let at_many = work.products * numbers + once * lanes / NUMBERS + numbers * written(NUMBERS);
+        points.weigh(at_one, at_many)
     }
 }
 
@@ -248,7 +290,7 @@ pub(crate) fn tiles(work: Tiles) -> u64 {
     twice([(layers, LAYER), (products, 2), (shifted, TWO_SHIFTED_IN_TILE), (numbers, IN_TILE)])
 }
 
-/// At one point and at many: so many times so much.
+/// Of two points: so many times so much.
 fn twice<const N: usize>(parts: [(u64, u64); N]) -> u64 {
     parts.into_iter().fold(0, |sum: u64, (count, each)| sum.saturating_add(count.saturating_mul(2 * each)))
 }
@@ -300,13 +342,14 @@ pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: 
     let (rows, lanes) = (adjoints.0 as u64, tangents.0 as u64);
     let (together, units) = (sums.together, sums.together + sums.scattered);
     let in_product = if adjoints.0 >= PRODUCT_ROWS { together } else { 0 };
-    // For each unit and adjoint lane a row of tangent lanes, in every block.
+    // For each unit and adjoint lane a row of tangent lanes, in every block; and a weight.
     let at_one = 2 * in_product * lanes + (units - in_product) * (SUMMED * lanes + FOUND * lanes.div_ceil(LANES));
     let at_many = units * (SUMMED * lanes + FOUND * lanes / NUMBERS);
-    let weights = 2 * NEAR * units;
-    let places = sums.layers * LAYER + 2 * NEAR * sums.places;
-    let summed = rows.saturating_mul(at_one + at_many + weights);
-    summed.saturating_add(sweeps[0] + sweeps[1] + places)
+    let [at_one, at_many] = [at_one, at_many].map(|cost| rows.saturating_mul(cost + NEAR * units));
+    let places = NEAR * sums.places;
+    let points = adjoints.1.points;
+    let summed = points.weigh(at_one.saturating_add(sums.layers * LAYER + places), at_many.saturating_add(places));
+    summed.saturating_add(sweeps[0] + sweeps[1])
 }
 
 /// What sparse vectors do.

@@ -8,7 +8,7 @@
 //! nothing curved follows, unless it is wanted itself.
 
 use crate::buffer::Buffer;
-use crate::cost::{self, Work};
+use crate::cost::{self, Points, Work};
 use crate::layer::{Elementwise, Kind, Lanes, Seeds, product};
 use crate::network::{LayerId, Network};
 use crate::rows::Rows;
@@ -116,8 +116,8 @@ impl Forward {
     }
 
     /// What it does, for the cost model.
-    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>) -> cost::Sweep {
-        let mut work = cost::Sweep::default();
+    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>, points: Points) -> cost::Sweep {
+        let mut work = cost::Sweep::new(points);
         for (id, layer) in net.layers().filter(|(id, _)| self.parts[id.index()].any()) {
             let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
             let mut of_layer = net.work_of(id);

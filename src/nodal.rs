@@ -14,7 +14,7 @@ use crate::apart::{self, Colors};
 use crate::buffer::Buffer;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
 use crate::compress::InputLanes;
-use crate::cost;
+use crate::cost::{self, Points};
 use crate::error::{Result, ensure};
 use crate::forward::{Forward, Second};
 use crate::influence::Influence;
@@ -41,7 +41,7 @@ const CHUNK: usize = 64;
 
 /// The least that the strategy can cost, from two units alone: an adjoint lane for every output that one of the first
 /// curved units reaches, a tangent lane for every input that some curved unit sees.
-pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacobian: bool) -> u64 {
+pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacobian: bool, points: Points) -> u64 {
     let (curved, widest): (Vec<LayerId>, Vec<(usize, usize)>) = apart::widest(net, sparsity).into_iter().unzip();
     let Some(first) = widest.iter().position(|&(size, _)| size > 0) else { return 0 };
     let outputs = Influence::count(net, curved[first], widest[first].1);
@@ -51,7 +51,7 @@ pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacob
     // Units that do not see everything are of several classes.
     let (together, scattered) = if inputs == net.inputs() { (units, 0) } else { (0, units) };
     let sums = cost::Sums { layers: curved.len() as u64, together, scattered, places: 0 };
-    cost::nodal((outputs, &adjoints.work(net)), (inputs, &tangents.work(net)), sums)
+    cost::nodal((outputs, &adjoints.work(net, points)), (inputs, &tangents.work(net, points)), sums)
 }
 
 fn sweeps<T: Scalar>(net: &Network<T>, curved: &[LayerId], with_jacobian: bool) -> (Reverse, Forward) {
@@ -168,10 +168,17 @@ impl Units {
     }
 
     /// Of the cost model; the tangents may be by offset.
-    pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool, tiles: Option<&Tiles>) -> u64 {
+    pub(crate) fn cost<T: Scalar>(
+        &self,
+        net: &Network<T>,
+        with_jacobian: bool,
+        tiles: Option<&Tiles>,
+        points: Points,
+    ) -> u64 {
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
+        let (adjoints, tangents) = (adjoints.work(net, points), tangents.work(net, points));
         if let Some(tiles) = tiles {
-            return cost::nodal_by_offset((self.of_output.count(), &adjoints.work(net)), tiles.cost(net));
+            return cost::nodal_by_offset((self.of_output.count(), &adjoints), tiles.cost(net));
         }
         let mut sums = cost::Sums::default();
         for (id, classes) in &self.layers {
@@ -184,7 +191,6 @@ impl Units {
             sums.layers += 1;
             sums.places += self.places[classes.list];
         }
-        let (adjoints, tangents) = (adjoints.work(net), tangents.work(net));
         cost::nodal((self.of_output.count(), &adjoints), (self.tangent_lanes(), &tangents), sums)
     }
 

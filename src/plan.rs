@@ -1,7 +1,7 @@
 //! [`Plan`]: everything that is prepared once for a network.
 
 use crate::coloring::{Coloring, Order};
-use crate::cost::{Passes, counted};
+use crate::cost::{Passes, Points, counted};
 use crate::error::{Result, ensure};
 use crate::memory;
 use crate::network::{Network, Structure};
@@ -31,6 +31,7 @@ pub struct PlanOptions {
     with_jacobian: bool,
     order: Order,
     lane_block: Option<usize>,
+    points: Option<usize>,
     lanes: Option<LaneKind>,
     tile: Option<usize>,
     max_bytes: Option<u64>,
@@ -45,6 +46,7 @@ impl PlanOptions {
             with_jacobian: false,
             order: Order::Best,
             lane_block: None,
+            points: None,
             lanes: None,
             tile: None,
             max_bytes: None,
@@ -64,6 +66,12 @@ impl PlanOptions {
     /// The order in which vertices are colored; the default takes the best of several.
     pub fn order(self, order: Order) -> Self {
         PlanOptions { order, ..self }
+    }
+
+    /// At how many points together the plan will be used, about: what is cheapest at one point need not be where many
+    /// share each sweep. By default the choice is good for both. The plan serves any number of points all the same.
+    pub fn points(self, count: usize) -> Self {
+        PlanOptions { points: Some(count), ..self }
     }
 
     /// Most lanes in one sweep of colors; the default fits the network. Results are the same up to rounding.
@@ -154,7 +162,8 @@ impl Plan {
     /// # Complexity
     /// The analysis of [`Sparsity::of`], colorings of time Σ_i (entries of row i)², memory O(nnz).
     pub fn with<T: Scalar>(net: &Network<T>, options: &PlanOptions) -> Result<Self> {
-        let &PlanOptions { quantity, strategy, with_jacobian, order, lane_block, lanes, tile, max_bytes } = options;
+        let &PlanOptions { quantity, strategy, with_jacobian, order, points, lane_block, lanes, tile, max_bytes } =
+            options;
         if let Some(strategy) = strategy {
             ensure!(strategy.computes(quantity), WrongStrategy, "{strategy} does not compute the {quantity}");
         }
@@ -163,16 +172,21 @@ impl Plan {
         let max_bytes = max_bytes.unwrap_or_else(memory::available_bytes);
         let (n, m) = (net.inputs(), net.outputs());
         let sparsity = Sparsity::within(net, max_bytes)?;
+        let points = Points::of(points);
+        let width = |of: fn(usize, u64, Points) -> usize| {
+            move |lanes: usize| lane_block.unwrap_or_else(|| of(lanes, net.operations(), points)).min(lanes).max(1)
+        };
         let planner = Planner {
             net,
             sparsity: &sparsity,
             order,
             with_jacobian,
+            points,
             max_bytes,
             lanes,
             tile,
-            width: &|lanes| lane_block.unwrap_or_else(|| lane_width(lanes, net.operations())).min(lanes).max(1),
-            wide: &|lanes| lane_block.unwrap_or_else(|| lane_width_with_sum(lanes, net.operations())).min(lanes).max(1),
+            width: &width(lane_width),
+            wide: &width(lane_width_with_sum),
         };
         let made = match (quantity, strategy) {
             (_, Some(Strategy::Dense)) => planner.dense(quantity)?,

@@ -4,7 +4,7 @@
 use crate::apart::Colors;
 use crate::coloring::{Coloring, Order, distance1_coloring};
 use crate::compress::{InputLanes, occupied_colors};
-use crate::cost::{self, Passes};
+use crate::cost::{self, Passes, Points};
 use crate::error::Result;
 use crate::forward::{Forward, Second};
 use crate::network::{LayerId, Network};
@@ -300,13 +300,14 @@ impl Sweeps {
     }
 
     /// What they do, for the cost model.
-    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>) -> cost::ReverseOverForward {
-        let mut products = self.products.work(net);
+    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>, points: Points) -> cost::ReverseOverForward {
+        let mut products = self.products.work(net, points);
         // A curved layer adds to a tangent of an adjoint what its slope changes by.
         for (_, layer) in net.layers().filter(|(_, layer)| layer.kind().is_curved()) {
             products.add(layer.units(), 1, cost::Work::function(layer.units() as u64));
         }
-        cost::ReverseOverForward { tangents: self.tangents.work(net), adjoints: self.adjoints.work(net), products }
+        let (tangents, adjoints) = (self.tangents.work(net, points), self.adjoints.work(net, points));
+        cost::ReverseOverForward { tangents, adjoints, products }
     }
 }
 

@@ -5,7 +5,7 @@
 //! by: `ż̄ += σ'' ā ż`, and for a product `ǡ += ḃ c̄`.
 
 use crate::buffer::Buffer;
-use crate::cost;
+use crate::cost::{self, Points};
 use crate::forward::Forward;
 use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
 use crate::network::{LayerId, Network};
@@ -51,8 +51,8 @@ impl Reverse {
     }
 
     /// What it does, for the cost model.
-    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>) -> cost::Sweep {
-        let mut work = cost::Sweep::default();
+    pub(crate) fn work<T: Scalar>(&self, net: &Network<T>, points: Points) -> cost::Sweep {
+        let mut work = cost::Sweep::new(points);
         for (id, layer) in net.layers().filter(|&(id, _)| self.schedule.slot(id).is_some()) {
             let pulled = net.readers(id).map(|(reader, _)| net.work_of(reader));
             work.add(layer.units(), 1, pulled.fold(cost::Work::default(), cost::Work::and));

@@ -47,15 +47,51 @@ mod sealed {
 /// Everything that `kernel` calls must be `#[inline(always)]`, or it is compiled for the baseline.
 #[inline(always)]
 pub(crate) fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
+    vectorized_within(
+        #[inline(always)]
+        |_| kernel(),
+    )
+}
+
+/// The same for a kernel that keeps sums in registers, and must know how many fit.
+#[inline(always)]
+pub(crate) fn vectorized_within<R>(kernel: impl FnOnce(Registers) -> R) -> R {
     struct Kernel<F>(F);
-    impl<R, F: FnOnce() -> R> pulp::NullaryFnOnce for Kernel<F> {
+    impl<R, F: FnOnce(Registers) -> R> pulp::WithSimd for Kernel<F> {
         type Output = R;
         #[inline(always)]
-        fn call(self) -> R {
-            self.0()
+        fn with_simd<S: pulp::Simd>(self, _: S) -> R {
+            // A constant by now: what is not for this machine is not compiled for it.
+            let large = S::REGISTER_COUNT * S::F64_LANES >= 256;
+            self.0(if large { Registers::Large } else { Registers::Small })
         }
     }
     pulp::Arch::new().dispatch(Kernel(kernel))
+}
+
+/// What the vector registers of a core hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Registers {
+    /// 32 of 512 bits: 256 numbers of f64.
+    Large,
+    /// 16 of 256 bits, or as much in others: 64 numbers of f64.
+    Small,
+}
+
+impl Registers {
+    /// All of them, for tests of kernels.
+    #[cfg(test)]
+    pub(crate) const ALL: [Registers; 2] = [Registers::Large, Registers::Small];
+
+    /// How many numbers of a type they hold.
+    #[inline(always)]
+    pub(crate) const fn numbers<T>(self) -> usize {
+        let bytes = match self {
+            Registers::Large => 32 * 64,
+            Registers::Small => 16 * 32,
+        };
+        bytes / size_of::<T>()
+    }
 }
 
 /// `sum += w · from`. The sum is copied out and back, or the compiler splits it into single numbers.

@@ -46,6 +46,8 @@ fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
         plans.extend(joint);
     }
     plans.push(Plan::new(net, quantity).unwrap());
+    let told = |points| Plan::with(net, &PlanOptions::new(quantity).points(points)).unwrap();
+    plans.extend([1, 1000].map(told));
     // Lanes by offset, where the network has them, in small tiles.
     let offset = |s| Plan::with(net, &options(s).lanes(LaneKind::Offset).tile(3));
     plans.extend(Strategy::of(quantity).filter(|&s| s != Strategy::Dense).filter_map(|s| offset(s).ok()));

@@ -18,6 +18,8 @@ pub struct Options {
     pub all: bool,
     /// Laplacians in place of Hessian diagonals.
     pub laplacian: bool,
+    /// Plans know at how many points they will be used.
+    pub told: bool,
     filters: Vec<String>,
 }
 
@@ -31,6 +33,7 @@ impl Options {
             quick: has("--quick"),
             all: has("--all"),
             laplacian: has("--laplacian"),
+            told: has("--told"),
             filters,
         }
     }

@@ -11,7 +11,7 @@ pub(crate) use blocks::{lane_width, lane_width_with_sum, sample_block};
 use crate::apart::{self, Colors};
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
 use crate::compress::occupied_colors;
-use crate::cost::{self, counted};
+use crate::cost::{self, Points, counted};
 use crate::error::{ErrorKind, Result, ensure};
 use crate::forward::Second;
 use crate::network::Network;
@@ -57,6 +57,7 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) sparsity: &'a Sparsity,
     pub(crate) order: Order,
     pub(crate) with_jacobian: bool,
+    pub(crate) points: Points,
     pub(crate) max_bytes: u64,
     pub(crate) lanes: Option<LaneKind>,
     pub(crate) tile: Option<usize>,
@@ -102,7 +103,7 @@ impl<T: Scalar> Planner<'_, T> {
                 let program = swept(&columns)?;
                 let costs = [
                     self.forward_cost(&program),
-                    cost::reverse(rows.count(), &Program::reverse_sweep(self.net).work(self.net)),
+                    cost::reverse(rows.count(), &Program::reverse_sweep(self.net).work(self.net, self.points)),
                 ];
                 let words = |count, what, cost| format!("{} worth {}", counted(count, what), self.evaluations(cost));
                 let words =
@@ -208,7 +209,7 @@ impl<T: Scalar> Planner<'_, T> {
     /// by offset, or if that takes too much memory. Coloring in the natural order is quick and seldom far off; whoever is
     /// close by it is colored again as the options say.
     fn weighed_nodal(&self, wanted: &Wanted, limit: u64) -> (u64, String) {
-        let least = nodal::least(self.net, self.sparsity, self.with_jacobian);
+        let least = nodal::least(self.net, self.sparsity, self.with_jacobian, self.points);
         let rows = self.net.outputs();
         let cheap_by_offset = || {
             // Every row of sums is of one output.
@@ -237,7 +238,7 @@ impl<T: Scalar> Planner<'_, T> {
 
     /// A cost in units of one plain evaluation.
     fn evaluations(&self, cost: u64) -> String {
-        let mut one = cost::Sweep::default();
+        let mut one = cost::Sweep::new(self.points);
         for (id, layer) in self.net.layers() {
             one.add(layer.units(), 1, self.net.work_of(id));
         }
@@ -246,7 +247,7 @@ impl<T: Scalar> Planner<'_, T> {
 
     fn nodal_cost(&self, units: &Units) -> u64 {
         let tiles = self.tiles_of_sums(units).ok().flatten();
-        units.cost(self.net, self.with_jacobian, tiles.as_ref())
+        units.cost(self.net, self.with_jacobian, tiles.as_ref(), self.points)
     }
 
     fn nodal_words(&self, units: &Units, cost: u64) -> String {
@@ -259,7 +260,7 @@ impl<T: Scalar> Planner<'_, T> {
     fn forward_cost(&self, program: &Program) -> u64 {
         match program {
             Program::Forward { tiles: Some(tiles), .. } => tiles.cost(self.net),
-            Program::Forward { sweep, inputs, .. } => cost::forward(inputs.count(), &sweep.work(self.net)),
+            Program::Forward { sweep, inputs, .. } => cost::forward(inputs.count(), &sweep.work(self.net, self.points)),
             Program::Vectors(vectors) => vectors.cost(),
             _ => 0,
         }
@@ -269,20 +270,20 @@ impl<T: Scalar> Planner<'_, T> {
     fn least_forward_laplacian(&self) -> u64 {
         let lanes = apart::widest(self.net, self.sparsity).into_iter().map(|(_, (size, _))| size).max();
         let sweep = Program::forward_sweep(self.net, Second::Sum, self.with_jacobian);
-        cost::forward(lanes.unwrap_or(0), &sweep.work(self.net))
+        cost::forward(lanes.unwrap_or(0), &sweep.work(self.net, self.points))
     }
 
     /// The cost of forward-laplacian, and its lanes in words.
     fn lanes_of_sums(&self, colors: &Colors) -> (u64, String) {
         let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
         let Program::Forward { sweep, inputs, .. } = &program else { return (0, "no lane".into()) };
-        let cost = cost::forward(inputs.count(), &sweep.work(self.net));
+        let cost = cost::forward(inputs.count(), &sweep.work(self.net, self.points));
         let (lanes, worth) = (counted(inputs.count(), "tangent lane"), self.evaluations(cost));
         (cost, format!("{lanes} and {} for their sum worth {worth}", inputs.blocks()))
     }
 
     fn sweeps_cost(&self) -> cost::ReverseOverForward {
-        Sweeps::new(self.net, self.with_jacobian).work(self.net)
+        Sweeps::new(self.net, self.with_jacobian).work(self.net, self.points)
     }
 }
 

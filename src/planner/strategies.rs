@@ -157,7 +157,7 @@ impl<T: Scalar> Planner<'_, T> {
             return Ok(None);
         };
         ensure!(self.lanes != Some(LaneKind::Input), WrongStrategy, "nodal has no lanes by input");
-        let adjoints = units.cost(self.net, self.with_jacobian, None);
+        let adjoints = units.cost(self.net, self.with_jacobian, None, self.points);
         self.tiles(Carried::Sums { rows }, adjoints)
     }
 

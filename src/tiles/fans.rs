@@ -2,7 +2,7 @@
 
 use super::fold;
 use super::frame::Frame;
-use super::kernel::{Factor, Product, Term};
+use super::kernel::{Factor, MOST_CHANNELS, Product, Term};
 use super::lines::Lines;
 use super::locals::{Local, refused};
 use super::offsets::Offset;
@@ -84,7 +84,7 @@ impl Lines {
                 left -= products.len();
                 fans.push(Sums::new(fan.channels.clone(), lanes.len(), &products, shared));
             }
-            self.weights = fans.iter().map(Sums::numbers).fold(self.weights, usize::max);
+            self.weights = fans.iter().map(|fan| fan.numbers() + fan.at_a_time()).fold(self.weights, usize::max);
             self.layers[id.index()].as_mut().expect("local, so carried").fans = fans;
         }
         Ok(())
@@ -125,7 +125,7 @@ impl Lines {
                     lane,
                     operand: link.operand,
                     line: from.line(link.channel, at) * frame.line(),
-                    rise: u32::try_from(rise).unwrap_or(u32::MAX),
+                    rise,
                     step: frame.step(link.shift),
                     factor: Factor { weight: link.weight as u32, constant },
                 });
@@ -154,8 +154,7 @@ impl Sums {
                 _ => parts.push((product.operand, at..at + 1)),
             }
             pulled.terms.push(Term {
-                from: product.line as i64 + product.step as i64,
-                rise: product.rise,
+                from: product.of_orders(product.step),
                 weight: if folded { (at * channels.len()) as u32 } else { product.factor.weight },
             });
         }
@@ -174,6 +173,17 @@ impl Sums {
     /// Numbers of the weights that are arranged.
     pub(super) fn numbers(&self) -> usize {
         self.arranged.len() * self.together()
+    }
+
+    /// Numbers of work space beside these, for the weights of one sum.
+    fn at_a_time(&self) -> usize {
+        match &self.way {
+            Way::Pull(pulled) => {
+                let parts = pulled.lanes.iter().flatten();
+                MOST_CHANNELS * parts.map(|(_, terms)| terms.len()).max().unwrap_or(0)
+            }
+            Way::Push(_) => 0,
+        }
     }
 
     /// The weights in the order of the products, for one order of derivatives: times the constants, or their squares.

@@ -1,7 +1,10 @@
 //! Lines of numbers as sums of shifted lines, while all of them are in the cache.
 
-use crate::scalar::{Scalar, add_product, add_products};
+use crate::scalar::{Registers, Scalar, add_product, add_products};
 use std::ops::Range;
+
+/// Most channels of a sum that are made together.
+pub(super) const MOST_CHANNELS: usize = 8;
 
 /// A line of an operand times the weights of some channels, for one lane of theirs.
 #[derive(Clone, Copy, Debug)]
@@ -10,10 +13,18 @@ pub(super) struct Product {
     pub(super) operand: usize,
     /// Where the first-order line begins, and how far from there the second-order line does.
     pub(super) line: usize,
-    pub(super) rise: u32,
+    pub(super) rise: usize,
     /// From a number of the result to the number that it reads.
     pub(super) step: isize,
     pub(super) factor: Factor,
+}
+
+impl Product {
+    /// Where the lines of both orders are read, `step` numbers on.
+    pub(super) fn of_orders(&self, step: isize) -> [i64; 2] {
+        let first = self.line as i64 + step as i64;
+        [first, first + self.rise as i64]
+    }
 }
 
 /// A weight: its place among those of its layer, and that of the constant folded into it among those of the first.
@@ -26,18 +37,17 @@ pub(super) struct Factor {
 /// One product of a line's sum: weight times a shifted line of the operand's block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Term {
-    /// Where the line is read for number 0 of the result; before the block if the shift is.
-    pub(super) from: i64,
-    /// Numbers from the first-order line to the second-order line of the same lane.
-    pub(super) rise: u32,
+    /// Where the line of first and that of second order is read for number 0 of the result; before the block if the
+    /// shift is.
+    pub(super) from: [i64; 2],
     pub(super) weight: u32,
 }
 
 impl Term {
+    /// Where numbers of a line are read, that begin with this one.
     #[inline(always)]
     pub(super) fn at(&self, second: bool, number: usize) -> usize {
-        let rise = if second { i64::from(self.rise) } else { 0 };
-        (self.from + rise + number as i64) as usize
+        (self.from[usize::from(second)] + number as i64) as usize
     }
 }
 
@@ -67,30 +77,57 @@ impl<T: Scalar> Sum<'_, T> {
     }
 
     /// `out[k · stride + p] = Σ_terms weights[weight + k] · line[p]` for `channels` channels `k`.
+    ///
+    /// As many sums at a time as hide the latency of a multiplication and leave registers for what is read.
+    ///
+    /// `space` is for the weights of [`MOST_CHANNELS`] channels.
     #[inline(always)]
-    pub(super) fn shared(&self, weights: &[T], channels: usize, stride: usize, out: &mut [T]) {
+    pub(super) fn shared(
+        &self,
+        registers: Registers,
+        weights: &[T],
+        channels: usize,
+        stride: usize,
+        space: &mut [T],
+        out: &mut [T],
+    ) {
         let mut done = 0;
         while done < channels {
-            let (weights, out) = (&weights[done..], &mut out[done * stride..]);
-            done += match channels - done {
-                8.. if size_of::<T>() == 4 => self.channels::<8, 32>(weights, stride, out),
-                8.. => self.channels::<8, 16>(weights, stride, out),
-                4..=7 => self.channels::<4, 32>(weights, stride, out),
-                2 | 3 => self.channels::<2, 64>(weights, stride, out),
-                _ => self.channels::<1, 64>(weights, stride, out),
+            let (weights, space, out) = (&weights[done..], &mut *space, &mut out[done * stride..]);
+            done += match (registers.numbers::<T>(), channels - done) {
+                (512.., 8..) => self.channels::<8, 32, 16, 8>(weights, stride, space, out),
+                (256.., 8..) => self.channels::<8, 16, 8, 4>(weights, stride, space, out),
+                (256.., 4..) => self.channels::<4, 32, 16, 8>(weights, stride, space, out),
+                (256.., 2..) => self.channels::<2, 64, 16, 8>(weights, stride, space, out),
+                (256.., _) => self.channels::<1, 64, 16, 8>(weights, stride, space, out),
+                (128.., 4..) => self.channels::<4, 16, 8, 8>(weights, stride, space, out),
+                (128.., 2..) => self.channels::<2, 32, 16, 8>(weights, stride, space, out),
+                (128.., _) => self.channels::<1, 64, 16, 8>(weights, stride, space, out),
+                (_, 4..) => self.channels::<4, 8, 4, 4>(weights, stride, space, out),
+                (_, 2..) => self.channels::<2, 16, 8, 4>(weights, stride, space, out),
+                (..) => self.channels::<1, 32, 16, 4>(weights, stride, space, out),
             };
         }
     }
 
-    /// `B` channels, with `V` numbers of each in accumulators: as many vectors of 512 bits as hide the latency of a
-    /// multiplication; then fewer, then single numbers.
+    /// `B` channels, with `V` numbers of each in accumulators; then `M`, then `W`, then single numbers.
     #[inline(always)]
-    fn channels<const B: usize, const V: usize>(&self, weights: &[T], stride: usize, out: &mut [T]) -> usize {
-        let mut at = self.vectors::<B, V>(self.run.start, weights, stride, out);
-        if V > 16 {
-            at = self.vectors::<B, 16>(at, weights, stride, out);
+    fn channels<const B: usize, const V: usize, const M: usize, const W: usize>(
+        &self,
+        weights: &[T],
+        stride: usize,
+        space: &mut [T],
+        out: &mut [T],
+    ) -> usize {
+        // Side by side in the order in which they are needed: the loops below have no time to look for them.
+        let (space, _) = space.as_chunks_mut::<B>();
+        for (of_term, term) in space.iter_mut().zip(self.terms) {
+            *of_term = *weights[term.weight as usize..].first_chunk().expect("a weight for each channel");
         }
-        at = self.vectors::<B, 8>(at, weights, stride, out);
+        let weights = &space[..self.terms.len()];
+        let at = self.vectors::<B, V>(self.run.start, weights, stride, out);
+        let at = self.vectors::<B, M>(at, weights, stride, out);
+        let at = self.vectors::<B, W>(at, weights, stride, out);
         self.vectors::<B, 1>(at, weights, stride, out);
         B
     }
@@ -99,16 +136,14 @@ impl<T: Scalar> Sum<'_, T> {
     fn vectors<const B: usize, const V: usize>(
         &self,
         mut at: usize,
-        weights: &[T],
+        weights: &[[T; B]],
         stride: usize,
         out: &mut [T],
     ) -> usize {
         while at + V <= self.run.end {
             let mut sum = [[T::zero(); V]; B];
-            for term in self.terms {
+            for (term, weights) in self.terms.iter().zip(weights) {
                 let from = self.from[term.at(self.second, at)..].first_chunk().expect("a line of the block");
-                let weights: &[T; B] =
-                    weights[term.weight as usize..].first_chunk().expect("a weight for each channel");
                 for b in 0..B {
                     add_product(&mut sum[b], weights[b], from);
                 }
@@ -156,5 +191,59 @@ impl<T: Scalar> Sum<'_, T> {
             at += V;
         }
         at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(k: usize) -> f64 {
+        ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4
+    }
+
+    /// All numbers of channels, long runs and short ones, first and second order, for the registers of every machine, in
+    /// both precisions, against the formula.
+    #[test]
+    fn sums_are_the_formula() {
+        for registers in Registers::ALL {
+            for channels in 1..=17 {
+                for run in [3..4, 2..21, 5..160] {
+                    sums::<f64>(registers, channels, run.clone(), 1e-13);
+                    sums::<f32>(registers, channels, run, 1e-5);
+                }
+            }
+        }
+    }
+
+    fn sums<T: Scalar>(registers: Registers, channels: usize, run: Range<usize>, tolerance: f64) {
+        let (stride, rise) = (170, 400);
+        let mut space = vec![T::zero(); 4 * MOST_CHANNELS];
+        let numbers = |count: usize| (0..count).map(|k| T::from_f64(number(k))).collect::<Vec<_>>();
+        let from = numbers(1000);
+        let terms =
+            [(-2, 3), (0, 0), (3, 20), (170, 31)].map(|(from, weight)| Term { from: [from, from + rise], weight });
+        let weights = numbers(31 + channels);
+        for (second, accumulate) in [(false, false), (true, true)] {
+            let mut out = vec![T::one(); channels * stride];
+            let sum = Sum { terms: &terms, second, from: &from, run: run.clone(), accumulate };
+            sum.shared(registers, &weights, channels, stride, &mut space, &mut out);
+            for (at, &found) in out.iter().enumerate() {
+                let (channel, p) = (at / stride, at % stride);
+                let product = |term: &Term| {
+                    let line = term.from + p as i64 + if second { rise } else { 0 };
+                    weights[term.weight as usize + channel].to_f64() * from[line as usize].to_f64()
+                };
+                let exact = match run.contains(&p) {
+                    true => terms.iter().map(product).sum::<f64>() + if accumulate { 1.0 } else { 0.0 },
+                    false => 1.0,
+                };
+                let found = found.to_f64();
+                assert!(
+                    (found - exact).abs() < tolerance,
+                    "{registers:?}, {channels} channels, {run:?}: {found}, {exact}"
+                );
+            }
+        }
     }
 }

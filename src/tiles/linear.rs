@@ -8,7 +8,7 @@ use super::push::{Push, Pushed};
 use crate::buffer::Buffer;
 use crate::layer::stencil::{AXES, Weights, minus};
 use crate::network::{LayerId, Network};
-use crate::scalar::{Scalar, vectorized};
+use crate::scalar::{Scalar, vectorized_within};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use std::ops::Range;
@@ -62,11 +62,11 @@ impl<'a, T: Scalar> InBox<'a, T> {
         }
         for fan in &layer.fans {
             for second in layer.each_order() {
+                let (arranged, space) = scratch.split_at_mut(fan.numbers());
                 let weights = match weights {
                     Weights::Shared(weights) if !fan.arranged.is_empty() => {
-                        let space = &mut scratch[..fan.numbers()];
-                        fan.arrange(second, weights, self.constants_of(operands[0]), space);
-                        Weights::Shared(space)
+                        fan.arrange(second, weights, self.constants_of(operands[0]), arranged);
+                        Weights::Shared(arranged)
                     }
                     weights => weights,
                 };
@@ -74,7 +74,9 @@ impl<'a, T: Scalar> InBox<'a, T> {
                 match (&fan.way, weights) {
                     (Way::Push(pushed), Weights::Shared(weights)) => self.push(layer, fan, pushed, weights, &read, out),
                     (Way::Push(_), _) => unreachable!("only shared weights are pushed"),
-                    (Way::Pull(pulled), weights) => self.pull(layer, fan, pulled, (weights, offset), &read, out),
+                    (Way::Pull(pulled), weights) => {
+                        self.pull(layer, fan, pulled, (weights, offset), &read, [space, out])
+                    }
                 }
             }
         }
@@ -89,7 +91,7 @@ impl<'a, T: Scalar> InBox<'a, T> {
         pulled: &Pulled,
         (weights, offset): (Weights<'_, T>, i64),
         read: &Read<'_>,
-        out: &mut [T],
+        [space, out]: [&mut [T]; 2],
     ) {
         let line = self.frame.line();
         let (first, channels) = (fan.channels.start, fan.channels.len());
@@ -101,11 +103,11 @@ impl<'a, T: Scalar> InBox<'a, T> {
                 let Some(from) = self.source(read, *operand) else { continue };
                 let terms = &pulled.terms[terms.clone()];
                 let sum = Sum { terms, second: read.second, from, run: read.run.clone(), accumulate: made };
-                vectorized(
+                vectorized_within(
                     #[inline(always)]
-                    || match weights {
+                    |registers| match weights {
                         Weights::Ones => sum.ones(out),
-                        Weights::Shared(weights) => sum.shared(weights, channels, stride, out),
+                        Weights::Shared(weights) => sum.shared(registers, weights, channels, stride, space, out),
                         Weights::Each(weights) => sum.each(weights, layer.place.positions(), offset, out),
                     },
                 );
@@ -128,9 +130,9 @@ impl<'a, T: Scalar> InBox<'a, T> {
         for group in pushed.groups() {
             let Some(from) = self.source(read, group.operand) else { continue };
             let push = Push { second: read.second, from, run: read.run.clone(), weights };
-            vectorized(
+            vectorized_within(
                 #[inline(always)]
-                || push.add(pushed, group, first, out),
+                |registers| push.add(registers, pushed, group, first, out),
             );
         }
     }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(super) struct Lines {
     pub(super) layers: Vec<Option<Carried>>,
     pub(super) schedule: Schedule,
-    /// Most weights that are arranged anew.
+    /// Most numbers of work space for the weights of a fan.
     pub(super) weights: usize,
 }
 

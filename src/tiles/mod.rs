@@ -183,7 +183,7 @@ impl Tiles {
         self.lanes.schedule.total() + self.values.as_ref().map_or(0, |v| v.schedule.total()) + self.scratch
     }
 
-    /// Numbers of weights that are arranged anew.
+    /// Numbers of work space for weights.
     fn weights(&self) -> usize {
         self.values.iter().fold(self.lanes.weights, |most, values| most.max(values.weights))
     }

@@ -12,7 +12,7 @@
 //! outside of the run is left out.
 
 use super::kernel::{Factor, Product, Term};
-use crate::scalar::{Scalar, add_product};
+use crate::scalar::{Registers, Scalar, add_product};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -90,7 +90,7 @@ impl Pushed {
             let Line { of: Product { operand, .. }, targets: goals, .. } = &lines[group[0]];
             pushed.targets.extend(goals);
             for Line { of, weights, .. } in group.into_iter().map(|number| &lines[number]) {
-                pushed.sources.push(Term { from: of.line as i64, rise: of.rise, weight: arranged.len() as u32 });
+                pushed.sources.push(Term { from: of.of_orders(0), weight: arranged.len() as u32 });
                 arranged.extend(weights);
             }
             pushed.groups.push(Group {
@@ -118,24 +118,49 @@ pub(super) struct Push<'a, T> {
 
 impl<T: Scalar> Push<'_, T> {
     /// `out[first(target)..][q − step] += Σ_sources weight · line[q]` for all targets of a group.
+    ///
+    /// As many sums at a time as hide the latency of a multiplication and leave registers for what is read.
     #[inline(always)]
-    pub(super) fn add(&self, pushed: &Pushed, group: &Group, first: impl Fn(usize, usize) -> usize, out: &mut [T]) {
+    pub(super) fn add(
+        &self,
+        registers: Registers,
+        pushed: &Pushed,
+        group: &Group,
+        first: impl Fn(usize, usize) -> usize,
+        out: &mut [T],
+    ) {
+        match registers.numbers::<T>() {
+            256.. => self.group::<32, 8>(pushed, group, first, out),
+            128.. => self.group::<16, 8>(pushed, group, first, out),
+            _ => self.group::<8, 4>(pushed, group, first, out),
+        }
+    }
+
+    /// Several targets at a time, with `V` numbers of each in accumulators; then `W`, then single numbers.
+    #[inline(always)]
+    fn group<const V: usize, const W: usize>(
+        &self,
+        pushed: &Pushed,
+        group: &Group,
+        first: impl Fn(usize, usize) -> usize,
+        out: &mut [T],
+    ) {
         let sources = &pushed.sources[group.sources.clone()];
         let targets = &pushed.targets[group.targets.clone()];
         let mut done = 0;
         while done < targets.len() {
             done += match targets.len() - done {
-                5 | 9.. => self.targets::<5>(sources, targets, done, &first, out),
-                4 | 7 | 8 => self.targets::<4>(sources, targets, done, &first, out),
-                3 | 6 => self.targets::<3>(sources, targets, done, &first, out),
-                2 => self.targets::<2>(sources, targets, done, &first, out),
-                _ => self.targets::<1>(sources, targets, done, &first, out),
+                5 | 9.. => self.targets::<5, V, W>(sources, targets, done, &first, out),
+                4 | 7 | 8 => self.targets::<4, V, W>(sources, targets, done, &first, out),
+                3 | 6 => self.targets::<3, V, W>(sources, targets, done, &first, out),
+                2 => self.targets::<2, V, W>(sources, targets, done, &first, out),
+                _ => self.targets::<1, V, W>(sources, targets, done, &first, out),
             };
         }
     }
 
     #[inline(always)]
-    fn targets<const B: usize>(
+    fn targets<const B: usize, const V: usize, const W: usize>(
         &self,
         sources: &[Term],
         targets: &[Target],
@@ -152,8 +177,8 @@ impl<T: Scalar> Push<'_, T> {
         let block = Block { sources, done, lines, steps };
         // Where all targets are in the run; and beside it.
         let whole = shifted(self.run.start, most)..shifted(self.run.end, least).max(shifted(self.run.start, most));
-        let at = self.vectors::<B, 32>(whole.clone(), &block, out);
-        let at = self.vectors::<B, 8>(at..whole.end, &block, out);
+        let at = self.vectors::<B, V>(whole.clone(), &block, out);
+        let at = self.vectors::<B, W>(at..whole.end, &block, out);
         self.edge(shifted(self.run.start, least)..whole.start, &block, out);
         self.edge(at..shifted(self.run.end, most), &block, out);
         B
@@ -218,4 +243,67 @@ struct Block<'a, const B: usize> {
     done: usize,
     lines: [usize; B],
     steps: [isize; B],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(k: usize) -> f64 {
+        ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4
+    }
+
+    /// Few channels of many, for the registers of every machine, in both precisions, against the formula.
+    #[test]
+    fn pushed_sums_are_the_formula() {
+        for registers in Registers::ALL {
+            for (channels, taps) in [(1, 1), (1, 2), (1, 5), (2, 3), (3, 3), (3, 4)] {
+                for run in [6..8, 6..27, 6..150] {
+                    pushed::<f64>(registers, [channels, taps], run.clone(), 1e-12);
+                    pushed::<f32>(registers, [channels, taps], run, 1e-4);
+                }
+            }
+        }
+    }
+
+    /// One lane of one operand, whose lines are those of 16 channels: a convolution.
+    fn pushed<T: Scalar>(registers: Registers, [channels, taps]: [usize; 2], run: Range<usize>, tolerance: f64) {
+        let (line, read, rise) = (160, 16, 16 * 160);
+        let mut products = Vec::new();
+        for channel in 0..read {
+            for tap in 0..taps {
+                products.push(Product {
+                    lane: tap,
+                    operand: 0,
+                    line: channel * line,
+                    rise,
+                    step: tap as isize - 2,
+                    factor: Factor { weight: ((channel * taps + tap) * channels) as u32, constant: None },
+                });
+            }
+        }
+        let (pushed, arranged) = Pushed::new(channels, &products).expect("few channels of many");
+        let weights: Vec<T> = arranged.iter().map(|factor| T::from_f64(number(factor.weight as usize))).collect();
+        let from: Vec<T> = (0..2 * rise).map(|k| T::from_f64(number(k + 5))).collect();
+        for second in [false, true] {
+            let mut out = vec![T::one(); channels * taps * line];
+            let push = Push { second, from: &from, run: run.clone(), weights: &weights };
+            for group in pushed.groups() {
+                push.add(registers, &pushed, group, |channel, lane| (channel * taps + lane) * line, &mut out);
+            }
+            for (at, &found) in out.iter().enumerate() {
+                let (channel, tap, p) = (at / line / taps, at / line % taps, at % line);
+                let product = |i: usize| {
+                    let q = (p + tap).wrapping_sub(2) + i * line + if second { rise } else { 0 };
+                    number((i * taps + tap) * channels + channel) * from[q].to_f64()
+                };
+                let exact = 1.0 + if run.contains(&p) { (0..read).map(product).sum::<f64>() } else { 0.0 };
+                let found = found.to_f64();
+                assert!(
+                    (found - exact).abs() < tolerance,
+                    "{registers:?}, {channels}×{taps}, {run:?}: {found}, {exact}"
+                );
+            }
+        }
+    }
 }

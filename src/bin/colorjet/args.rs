@@ -96,6 +96,10 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub threads: Threads,
 
+    /// At how many points together it would be used [default: a choice that is good for one and for many]
+    #[arg(long, value_name = "N")]
+    pub points: Option<usize>,
+
     /// Draw the pattern of the result
     #[arg(long, conflicts_with = "json")]
     pub spy: bool,

@@ -29,7 +29,7 @@ fn compute<T: Scalar>(
     points: &Array2<T>,
     single: bool,
 ) -> Result<(), Failure> {
-    let (plan, plan_seconds) = plan::make(net, quantity, strategy)?;
+    let (plan, plan_seconds) = plan::make(net, quantity, strategy, Some(points.nrows()))?;
     let (values, run_seconds) = evaluate(&plan, net, points, args.run.repeat)?;
     // One point has no axis for points.
     let values = if single { values.row(0).into_dyn() } else { values.view().into_dyn() };

@@ -26,7 +26,7 @@ fn compute<T: Scalar>(
     points: &Array2<T>,
     single: bool,
 ) -> Result<(), Failure> {
-    let (plan, plan_seconds) = plan::make(net, Quantity::Laplacian, strategy)?;
+    let (plan, plan_seconds) = plan::make(net, Quantity::Laplacian, strategy, Some(points.nrows()))?;
     let (values, run_seconds) = derivative::evaluate(&plan, net, points, args.run.repeat)?;
     value::show(args.out.as_deref(), args.run.json, &values, single)?;
     if args.run.json {

@@ -16,7 +16,7 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     let strategy = args.method.strategy_for(quantity)?;
     args.threads.start()?;
     let net = args.model.load()?;
-    let (plan, seconds) = make(&net, quantity, strategy)?;
+    let (plan, seconds) = make(&net, quantity, strategy, args.points)?;
     if let Some(path) = &args.plot {
         plot::plan(&net, &plan)?.save(path)?;
     }
@@ -34,15 +34,17 @@ pub fn run(args: &PlanArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The plan, and the seconds it took.
+/// The plan, for a number of points if it is known, and the seconds it took.
 pub fn make<T: Scalar>(
     net: &Network<T>,
     quantity: Quantity,
     strategy: Option<Strategy>,
+    points: Option<usize>,
 ) -> Result<(Plan, f64), Failure> {
     let spinner = progress::spinner("analysis and coloring");
     let options = PlanOptions::new(quantity);
     let options = strategy.map_or(options.clone(), |s| options.strategy(s));
+    let options = points.map_or(options.clone(), |count| options.points(count));
     let start = Instant::now();
     let plan = Plan::with(net, &options);
     let seconds = start.elapsed().as_secs_f64();

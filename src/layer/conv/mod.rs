@@ -8,7 +8,7 @@ use super::window::{Links, Side, Window};
 use super::{Connections, Linear};
 use crate::error::{Result, ensure};
 use crate::rows::Rows;
-use crate::scalar::{Scalar, vectorized};
+use crate::scalar::{Scalar, vectorized, vectorized_within};
 use crate::sets::{EMPTY, SetId, Sets};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -304,9 +304,9 @@ impl<T: Scalar> Linear<T> for Conv<T> {
             return self.at_every_position(weight, rows, operands[0], Accum::Replace, out);
         }
         let sweep = Sweep::new(self, Side::Output, operands[0], false);
-        vectorized(
+        vectorized_within(
             #[inline(always)]
-            || sweep.run(rows, out),
+            |registers| sweep.run(registers, rows, out),
         );
     }
 
@@ -346,9 +346,9 @@ impl<T: Scalar> Linear<T> for Conv<T> {
             return self.at_every_position(weight.transpose(), rows, adjoint, Accum::Add, out);
         }
         let sweep = Sweep::new(self, Side::Input, adjoint, true);
-        vectorized(
+        vectorized_within(
             #[inline(always)]
-            || sweep.run(rows, out),
+            |registers| sweep.run(registers, rows, out),
         );
     }
 
@@ -405,6 +405,7 @@ fn taps([a, b, c]: [usize; AXES]) -> impl Iterator<Item = [usize; AXES]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scalar::Registers;
 
     /// One tap, many channels: matrix products at every position, on any rows.
     #[test]
@@ -436,7 +437,8 @@ mod tests {
         }
     }
 
-    /// Every number of channels made at a time, long runs and short ones, both directions, against the list of links.
+    /// Every number of channels made at a time, long runs and short ones, both directions, for the registers of every
+    /// machine, against the list of links.
     #[test]
     fn kernels_follow_the_connections() {
         let number = |k: usize| ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4;
@@ -462,12 +464,17 @@ mod tests {
                     }
                 }
                 let close = |found: &[f64], exact: &[f64]| found.iter().zip(exact).all(|(f, e)| (f - e).abs() < 1e-12);
-                let mut out = vec![1.0; units * width];
-                conv.forward(0..units, &[Rows::new(&x, width)], &mut out, width);
-                assert!(close(&out, &exact), "{shape:?} forward, {positions} positions of {width}");
-                let mut out = vec![1.0; inputs * width];
-                conv.reverse(0, 0..inputs, Rows::new(&y, width), &mut out);
-                assert!(close(&out, &adjoint), "{shape:?} reverse, {positions} positions of {width}");
+                for registers in Registers::ALL {
+                    let what = format!("{shape:?}, {positions} positions of {width}, {registers:?}");
+                    let mut out = vec![1.0; units * width];
+                    let forward = Sweep::new(&conv, Side::Output, Rows::new(&x, width), false);
+                    forward.run(registers, 0..units, &mut out);
+                    assert!(close(&out, &exact), "forward {what}");
+                    let mut out = vec![1.0; inputs * width];
+                    let reverse = Sweep::new(&conv, Side::Input, Rows::new(&y, width), true);
+                    reverse.run(registers, 0..inputs, &mut out);
+                    assert!(close(&out, &adjoint), "reverse {what}");
+                }
             }
         }
     }

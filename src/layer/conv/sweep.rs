@@ -4,7 +4,7 @@ use super::Conv;
 use crate::layer::stencil::AXES;
 use crate::layer::window::{Links, Side, Window};
 use crate::rows::Rows;
-use crate::scalar::{Scalar, add_product};
+use crate::scalar::{Registers, Scalar, add_product};
 use std::ops::Range;
 
 /// One application of the convolution or of its transpose. Both are the same sum over links:
@@ -48,7 +48,18 @@ impl<'a, T: Scalar> Sweep<'a, T> {
 
     /// Several channels at a time where they are asked for whole: each number read serves all of them.
     #[inline(always)]
-    pub(super) fn run(&self, rows: Range<usize>, out: &mut [T]) {
+    pub(super) fn run(&self, registers: Registers, rows: Range<usize>, out: &mut [T]) {
+        match registers.numbers::<T>() {
+            256.. => self.rows::<32, 64, 16, 8>(rows, out),
+            128.. => self.rows::<16, 48, 16, 8>(rows, out),
+            _ => self.rows::<8, 24, 8, 4>(rows, out),
+        }
+    }
+
+    /// `V4` numbers of each of four channels in accumulators, `V` where there are fewer channels: as many as hide the
+    /// latency of a multiplication and leave registers for what is read. Then `M`, then `W`, then single numbers.
+    #[inline(always)]
+    fn rows<const V4: usize, const V: usize, const M: usize, const W: usize>(&self, rows: Range<usize>, out: &mut [T]) {
         let positions: usize = self.to_len.iter().product();
         let mut row = rows.start;
         while row < rows.end {
@@ -59,19 +70,19 @@ impl<'a, T: Scalar> Sweep<'a, T> {
             match whole.min(in_group) {
                 0 => {
                     let end = positions.min(position + rows.end - row);
-                    self.channels::<1>(channel, position..end, out);
+                    self.channels::<1, V, M, W>(channel, position..end, out);
                     row += end - position;
                 }
                 1 => {
-                    self.channels::<1>(channel, 0..positions, out);
+                    self.channels::<1, V, M, W>(channel, 0..positions, out);
                     row += positions;
                 }
                 2 | 3 => {
-                    self.channels::<2>(channel, 0..positions, out);
+                    self.channels::<2, V, M, W>(channel, 0..positions, out);
                     row += 2 * positions;
                 }
                 _ => {
-                    self.channels::<4>(channel, 0..positions, out);
+                    self.channels::<4, V4, M, W>(channel, 0..positions, out);
                     row += 4 * positions;
                 }
             }
@@ -80,7 +91,12 @@ impl<'a, T: Scalar> Sweep<'a, T> {
 
     /// `B` channels from `channel` on, at the given positions.
     #[inline(always)]
-    fn channels<const B: usize>(&self, channel: usize, positions: Range<usize>, out: &mut [T]) {
+    fn channels<const B: usize, const V: usize, const M: usize, const W: usize>(
+        &self,
+        channel: usize,
+        positions: Range<usize>,
+        out: &mut [T],
+    ) {
         let width = self.from.width;
         let stride = positions.len() * width;
         let [_, b, c] = self.to_len;
@@ -94,22 +110,24 @@ impl<'a, T: Scalar> Sweep<'a, T> {
                 self.windows[2].links(self.side, z),
             ];
             let out = &mut out[(at - positions.start) * width..];
-            self.segment::<B>(channel, links, run * width, stride, out);
+            self.segment::<B, V, M, W>(channel, links, run * width, stride, out);
             at += run;
         }
     }
 
     /// `len` consecutive numbers that have the same links, for `B` channels that lie `stride` apart in `out`.
     #[inline(always)]
-    fn segment<const B: usize>(&self, channel: usize, links: [Links; AXES], len: usize, stride: usize, out: &mut [T]) {
-        // As many accumulators, vectors of 512 bits, as hide the latency of a multiplication; then fewer, then single
-        // numbers.
-        let mut done = match B {
-            4 => self.lanes::<B, 32>(channel, links, 0, len, stride, out),
-            _ => self.lanes::<B, 64>(channel, links, 0, len, stride, out),
-        };
-        done = self.lanes::<B, 16>(channel, links, done, len, stride, out);
-        done = self.lanes::<B, 8>(channel, links, done, len, stride, out);
+    fn segment<const B: usize, const V: usize, const M: usize, const W: usize>(
+        &self,
+        channel: usize,
+        links: [Links; AXES],
+        len: usize,
+        stride: usize,
+        out: &mut [T],
+    ) {
+        let done = self.lanes::<B, V>(channel, links, 0, len, stride, out);
+        let done = self.lanes::<B, M>(channel, links, done, len, stride, out);
+        let done = self.lanes::<B, W>(channel, links, done, len, stride, out);
         self.lanes::<B, 1>(channel, links, done, len, stride, out);
     }
 
@@ -132,15 +150,18 @@ impl<'a, T: Scalar> Sweep<'a, T> {
         let from_positions = self.from_len[0] * from_b * from_c;
         while done + V <= len {
             let mut sum = [[T::zero(); V]; B];
-            for read in 0..self.read {
-                for (p0, t0) in links[0].iter() {
-                    for (p1, t1) in links[1].iter() {
-                        let row = (first + read) * from_positions + (p0 * from_b + p1) * from_c;
-                        let tap = read * taps + (t0 * self.kernel[1] + t1) * self.kernel[2];
-                        for (p2, t2) in links[2].iter() {
-                            let from = self.from.data[(row + p2) * width + done..].first_chunk().expect("V numbers");
-                            let weight: &[T; B] =
-                                weight[(tap + t2) * self.made..].first_chunk().expect("a weight for each channel");
+            for (p0, t0) in links[0].iter() {
+                for (p1, t1) in links[1].iter() {
+                    let row = first * from_positions + (p0 * from_b + p1) * from_c;
+                    let tap = (t0 * self.kernel[1] + t1) * self.kernel[2];
+                    for (p2, t2) in links[2].iter() {
+                        let (row, tap) = (row + p2, tap + t2);
+                        // Innermost, since here nothing has to be found.
+                        for read in 0..self.read {
+                            let from = self.from.data[(row + read * from_positions) * width + done..].first_chunk();
+                            let from = from.expect("V numbers");
+                            let weight = weight[(read * taps + tap) * self.made..].first_chunk();
+                            let weight: &[T; B] = weight.expect("a weight for each channel");
                             for b in 0..B {
                                 add_product(&mut sum[b], weight[b], from);
                             }

@@ -29,7 +29,7 @@ impl<T: Scalar> Job<T> {
             "yJD" => PlanOptions::new(Quantity::HessianDiagonal).with_jacobian(),
             _ => return Err(format!("{what:?} is not D, J, L, yJD or pattern").into()),
         };
-        let plan = Plan::with(&case.net, &options)?;
+        let plan = Plan::with(&case.net, &options.points(case.points.nrows()))?;
         let mut results = BatchDerivatives::zeros(&plan, case.points.nrows())?;
         if what != "yJD" {
             // Not wanted.
