@@ -8,6 +8,7 @@
 //! cargo bench --bench planner                    everything
 //! cargo bench --bench planner -- conv1d          shapes with this in their name
 //! cargo bench --bench planner -- --quick         fewer repeats
+//! cargo bench --bench planner -- --told          plans know the number of points
 //! cargo bench --bench planner -- --all           a line for every strategy
 //! cargo bench --bench planner -- --test          tiny networks, once
 //! ```

@@ -70,11 +70,10 @@ impl fmt::Display for Passes {
 }
 
 /// At how many points a plan will be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Points {
     One,
     Many,
-    #[default]
     Unknown,
 }
 

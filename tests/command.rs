@@ -6,7 +6,7 @@ mod random;
 
 use colorjet::coloring::{Order, Side, partial_distance2_coloring};
 use colorjet::numpy::{self, Npz};
-use colorjet::{Activation, Network, Pattern, Plan, Quantity, hessian_diagonal, jacobian};
+use colorjet::{Activation, Network, Pattern, Plan, PlanOptions, Quantity, hessian_diagonal, jacobian};
 use ndarray::{Array1, Array2, ArrayD, Axis, array};
 use random::Random;
 use serde_json::Value;
@@ -119,6 +119,8 @@ fn plan_says_what_the_library_says() {
     for (name, quantity) in QUANTITIES {
         let plan = Plan::new(&net, quantity).unwrap();
         assert_eq!(folder.text(&format!("plan net --of {name}")), format!("{plan}\n"));
+        let many = told(&net, quantity, 50);
+        assert_eq!(folder.text(&format!("plan net --of {name} --points 50")), format!("{many}\n"));
         let object = folder.json(&format!("plan net --of {name} --json --threads 3"));
         assert_eq!(keys(&object), BTreeSet::from(KEYS));
         assert_eq!(object["n"], 6);
@@ -139,6 +141,11 @@ fn plan_says_what_the_library_says() {
     assert!(summed.contains("strategy  forward-laplacian"), "{summed}");
 }
 
+/// The command tells the plan how many points there are.
+fn told(net: &Network, quantity: Quantity, points: usize) -> Plan {
+    Plan::with(net, &PlanOptions::new(quantity).points(points)).unwrap()
+}
+
 #[test]
 fn one_point_gives_the_matrix() {
     let net = network();
@@ -147,7 +154,7 @@ fn one_point_gives_the_matrix() {
     let shaped = x.to_shape((2, 3)).unwrap().to_owned();
     numpy::write(folder.path("shaped.npy"), shaped.view().into_dyn()).unwrap();
     for (name, quantity) in QUANTITIES {
-        let expected = Plan::new(&net, quantity).unwrap().run(&net, x.view()).unwrap();
+        let expected = told(&net, quantity, 1).run(&net, x.view()).unwrap();
         for file in ["x.npy", "shaped.npy"] {
             folder.text(&format!("{name} net --at {file} --out d.npz"));
             assert_eq!(matrix(&mut Npz::open(folder.path("d.npz")).unwrap()), expected);
@@ -175,7 +182,7 @@ fn a_batch_has_an_axis_for_points() {
     let shaped = xs.to_shape((50, 2, 3)).unwrap().to_owned();
     numpy::write(folder.path("shaped.npy"), shaped.view().into_dyn()).unwrap();
     for (name, quantity) in QUANTITIES {
-        let plan = Plan::new(&net, quantity).unwrap();
+        let plan = told(&net, quantity, 50);
         let all = plan.run_batch(&net, xs.view()).unwrap();
         let values = all.hessian_diagonal.or(all.jacobian).unwrap();
         for line in ["x.npy", "shaped.npy", "x.npy --threads 1", "x.npy --threads 4 --repeat 3"] {
@@ -226,7 +233,7 @@ fn json_is_one_object() {
     let net = network();
     let folder = Folder::with_network("json", &net, &points(3).into_dyn());
     for (name, quantity) in QUANTITIES {
-        let plan = Plan::new(&net, quantity).unwrap();
+        let plan = told(&net, quantity, 3);
         let object = folder.json(&format!("{name} net --at x.npy --json --repeat 2 --threads 2 --out d.npz"));
         assert_eq!(keys(&object), BTreeSet::from(KEYS));
         assert_eq!(object["nnz"], plan.pattern().nnz());

@@ -65,7 +65,7 @@ fn local_networks_have_lanes_by_offset() {
     };
     assert_eq!(of(&lattice(5000, false)), (Strategy::DoubleForward, Some(LaneKind::Offset)));
     assert_eq!(of(&lattice(5000, true)), (Strategy::Nodal, Some(LaneKind::Offset)));
-    // Two positions of each other's windows are no reason for tiles.
+    // A dense network has no distances.
     assert_eq!(of(&dense(&[4, 8, 8])), (Strategy::DoubleForward, Some(LaneKind::Color)));
 }
 
@@ -80,7 +80,6 @@ fn the_number_of_points_is_heard() {
             let [one, many] = [1, 4096].map(|points| chosen(&net, options().points(points)));
             let untold = chosen(&net, options());
             assert!(untold == one || untold == many, "{n}, {width}: {untold} is neither {one} nor {many}");
-            println!("{n} {width} {one} {many} {untold}");
             differ += usize::from(one != many);
         }
     }

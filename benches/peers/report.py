@@ -40,13 +40,17 @@ def head_lines(head):
     ]
 
 
-COLUMNS = "| workload | quantity | best peer | time | colorjet | time | ratio | nodal in JAX | of the limit |"
+COLUMNS = (
+    "| workload | quantity | best peer | time | colorjet | time | ratio | nodal in JAX | of the limit | of the floor "
+    "| ratio at the floor |"
+)
 
 
 def row(result):
-    best, limit = result["best"], result["of_limit"]
+    best = result["best"]
     peer = (best, in_words(result["ways"][best])) if best else ("none", "-")
-    ratio, nodal = (f"{r:.2f}" if r else "-" for r in (result["ratio"], result["nodal"]))
+    ratio, nodal, last = (f"{r:.2f}" if r else "-" for r in map(result.get, ("ratio", "nodal", "ratio_at_floor")))
+    limit, floor = (f"{100 * part:.0f} %" if part else "-" for part in map(result.get, ("of_limit", "of_floor")))
     cells = [
         result["name"],
         result["quantity"],
@@ -55,13 +59,15 @@ def row(result):
         in_words(result["colorjet"]),
         ratio,
         nodal,
-        f"{100 * limit:.0f} %" if limit else "-",
+        limit,
+        floor,
+        last,
     ]
     return "| " + " | ".join(cells) + " |"
 
 
 def table(head, results, rust_peers):
-    lines = head_lines(head) + [COLUMNS, "|---|---|---|---|---|---|---|---|---|"] + [row(r) for r in results]
+    lines = head_lines(head) + [COLUMNS, "|---" * 11 + "|"] + [row(r) for r in results]
     lines += ["", "The other ways, and those that do not count:", ""]
     for result in results:
         ordered = sorted(result["ways"].items(), key=lambda item: item[1])

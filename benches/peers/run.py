@@ -121,8 +121,10 @@ def measure(tool, workload, quantity, shared, args):
         )
         survivors = survey(job, args, result)
         # The machine is not as fast at all times, so its rate is measured in the same turns.
-        own = lambda: [np.median(tool.times(name, quantity, SAMPLE)["seconds"]), np.median(tool.rates(SAMPLE))]
-        result["ways"], (result["colorjet"], result["rate"]) = timing.in_turns(survivors, own, 3 if args.quick else 5)
+        seconds = lambda: np.median(tool.times(name, quantity, SAMPLE)["seconds"])
+        own = lambda: [seconds(), *map(np.median, tool.rates(name, quantity, SAMPLE))]
+        result["ways"], numbers = timing.in_turns(survivors, own, 3 if args.quick else 5)
+        result["colorjet"], *result["rates"] = numbers
     summarize(result, answer)
     return result
 
@@ -199,7 +201,6 @@ def detect(tool, workload, shared, result, args):
 def summarize(result, answer):
     ways, own = result["ways"], result["colorjet"]
     result["strategy"], result["lanes"] = answer.get("strategy"), answer.get("lanes")
-    result["operations"] = answer.get("operations")
     # A call of its own, by what the peer offers; apart from that, colorjet's way written for the peer.
     calls = [name for name in ways if "loop in XLA" not in name]
     offered = [name for name in calls if "nodal" not in name]
@@ -207,7 +208,13 @@ def summarize(result, answer):
     result["ratio"] = ways[result["best"]] / own if offered else None
     nodal = [ways[name] for name in calls if "nodal" in name]
     result["nodal"] = min(nodal) / own if nodal else None
-    result["of_limit"] = result["operations"] / result["rate"] / own if result["operations"] else None
+    result["of_limit"], result["of_floor"], result["ratio_at_floor"] = None, None, None
+    if answer.get("operations"):
+        products, functions = (count / rate for count, rate in zip((answer["operations"], answer["functions"] or 0), result["rates"]))
+        result["of_limit"] = products / own
+        result["of_floor"] = (products + functions) / own
+        if result["ratio"]:
+            result["ratio_at_floor"] = result["ratio"] / result["of_floor"]
 
 
 if __name__ == "__main__":

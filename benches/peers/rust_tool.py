@@ -44,9 +44,10 @@ class RustTool:
     def times(self, name, quantity, seconds):
         return self.ask(f"{name} {quantity} {seconds}")
 
-    def rates(self, seconds):
-        """Operations a second in products of matrices, on all threads."""
-        return self.ask(f"rates {seconds}")["flops"]
+    def rates(self, name, quantity, seconds):
+        """Operations a second in products of matrices, and functions a second of the network's kind, on all threads."""
+        answer = self.ask(f"rates {name} {quantity} {seconds}")
+        return [answer["flops"], answer["functions"] or [float("inf")]]
 
     def write_values(self, name, quantity):
         return self.ask(f"values {name} {quantity}")

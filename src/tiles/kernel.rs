@@ -231,7 +231,7 @@ mod tests {
             for (at, &found) in out.iter().enumerate() {
                 let (channel, p) = (at / stride, at % stride);
                 let product = |term: &Term| {
-                    let line = term.from + p as i64 + if second { rise } else { 0 };
+                    let line = term.from[usize::from(second)] + p as i64;
                     weights[term.weight as usize + channel].to_f64() * from[line as usize].to_f64()
                 };
                 let exact = match run.contains(&p) {

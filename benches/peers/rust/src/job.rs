@@ -1,7 +1,7 @@
 //! A network with its points, a plan, and all memory for it: after the first run nothing is allocated.
 
 use crate::operations;
-use colorjet::{BatchDerivatives, Network, Pattern, Plan, PlanOptions, Quantity, Scalar, Workspace};
+use colorjet::{Activation, BatchDerivatives, Network, Pattern, Plan, PlanOptions, Quantity, Scalar, Workspace};
 use ndarray::Array2;
 use std::error::Error;
 use std::rc::Rc;
@@ -51,6 +51,12 @@ impl<T: Scalar> Job<T> {
     pub fn operations(&self) -> Option<f64> {
         let at_one = operations::least(&self.case.net, &self.plan, self.results.jacobian.is_some())?;
         Some(at_one * self.case.points.nrows() as f64)
+    }
+
+    /// Functions of units at all points, and the first of them.
+    pub fn functions(&self) -> Option<(f64, &Activation)> {
+        let (at_one, function) = operations::functions(&self.case.net)?;
+        Some((at_one * self.case.points.nrows() as f64, function))
     }
 
     /// Name, numbers and structure of each result of the last run; values and Laplacians have no structure.

@@ -1,6 +1,6 @@
-//! What the machine can do with all threads at the same time: matrix products in cache, and memory traffic.
+//! What the machine can do with all threads at the same time: matrix products and functions in cache, and memory traffic.
 
-use colorjet::Scalar;
+use colorjet::{Activation, Scalar};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use serde_json::json;
@@ -13,6 +13,10 @@ const SIDE: usize = 512;
 
 /// Products in a round, so that the start of the threads does not count.
 const PRODUCTS: usize = 8;
+
+/// Numbers that a function is evaluated at, and how often in a round.
+const NUMBERS: usize = 1 << 10;
+const SWEEPS: usize = 1 << 8;
 
 /// Numbers in each of a thread's three arrays of 64 MB: no cache of a core holds them.
 const TRIAD: usize = 8 << 20;
@@ -42,6 +46,22 @@ pub fn products<T: Scalar>(budget: Duration) -> Vec<f64> {
     rates(PRODUCTS * 2 * SIDE.pow(3), budget, &mut spaces, |[a, b, c]| {
         for _ in 0..PRODUCTS {
             matmul(c.as_mut(), Accum::Replace, hint::black_box(a.as_ref()), b.as_ref(), half, Par::Seq);
+        }
+    })
+}
+
+/// Functions a second, each with its slope and, for second order, its curvature, of numbers that stay in the cache.
+pub fn functions<T: Scalar>(function: &Activation, second: bool, budget: Duration) -> Vec<f64> {
+    let numbers = || (0..NUMBERS).map(|k| T::from_f64(6.0 * k as f64 / NUMBERS as f64 - 3.0)).collect::<Vec<_>>();
+    let mut spaces = each_thread(|| [numbers(), numbers(), numbers(), numbers()]);
+    rates(SWEEPS * NUMBERS, budget, &mut spaces, |[z, value, slope, curve]| {
+        for _ in 0..SWEEPS {
+            let z = hint::black_box(&z[..]);
+            if second {
+                function.eval_slice_second(z, value, slope, curve);
+            } else {
+                function.eval_slice_first(z, value, slope);
+            }
         }
     })
 }

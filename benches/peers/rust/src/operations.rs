@@ -24,7 +24,18 @@
 //! The tangents behind the first layer and the adjoints before the last are its weights and cost nothing. Every strategy
 //! needs the value too. Functions and their slopes are not counted, nor is what windows lack at the borders.
 
-use colorjet::{Kind, Network, Plan, Quantity, Scalar, Strategy};
+use colorjet::{Activation, Kind, Network, Plan, Quantity, Scalar, Strategy};
+
+/// Functions of units in one plain evaluation, and the first of them.
+pub fn functions<T: Scalar>(net: &Network<T>) -> Option<(f64, &Activation)> {
+    let functions = || {
+        net.layers().filter_map(|(_, layer)| match layer.kind() {
+            Kind::Elementwise(function) => Some((layer.units(), function.activation())),
+            _ => None,
+        })
+    };
+    Some((functions().map(|(units, _)| units as f64).sum(), functions().next()?.1))
+}
 
 /// A linear layer and the units behind it.
 struct Link {

@@ -1,12 +1,12 @@
-//! Answers requests, a line each: `NAME QUANTITY SECONDS` for times, `values NAME QUANTITY` for numbers, `rates SECONDS` for
-//! operations a second in products of matrices, `quit`.
+//! Answers requests, a line each: `NAME QUANTITY SECONDS` for times, `values NAME QUANTITY` for numbers, `rates NAME QUANTITY
+//! SECONDS` for operations a second in products of matrices and functions a second of the network's kind, `quit`.
 //!
 //! A quantity is D, J, L, yJD (value, Jacobian and Hessian diagonal from one plan) or `pattern` (the analysis alone).
 //! The answer is a line of JSON. Networks and plans are made when they are first asked for, and kept.
 
 use crate::job::{Case, Job};
 use crate::machine;
-use colorjet::{Network, Pattern, Scalar, Sparsity};
+use colorjet::{Network, Pattern, Quantity, Scalar, Sparsity};
 use ndarray::{Array1, Array2};
 use ndarray_npy::{read_npy, write_npy};
 use serde_json::{Value, json};
@@ -38,19 +38,14 @@ pub fn serve<T: Scalar>(dir: &Path) -> Result<(), Box<dyn Error>> {
             [] => continue,
             ["quit"] => break,
             ["values", name, what] => server.values(name, what),
-            ["rates", seconds] => rates::<T>(seconds),
+            ["rates", name, what, seconds] => server.rates(name, what, seconds),
             [name, what, seconds] => server.times(name, what, seconds),
-            _ => Err("neither NAME QUANTITY SECONDS, nor values NAME QUANTITY, nor rates SECONDS, nor quit".into()),
+            _ => Err("neither NAME QUANTITY SECONDS, nor values NAME QUANTITY, nor rates NAME QUANTITY SECONDS, nor quit".into()),
         };
         println!("{}", answer.unwrap_or_else(|e| json!({ "request": line, "error": e.to_string() })));
         io::stdout().flush()?;
     }
     Ok(())
-}
-
-fn rates<T: Scalar>(seconds: &str) -> Answer {
-    let rates = machine::products::<T>(Duration::try_from_secs_f64(seconds.parse()?)?);
-    Ok(json!({ "flops": rates }))
 }
 
 struct Server<T> {
@@ -86,6 +81,14 @@ impl<T: Scalar> Server<T> {
         Ok(self.jobs.get_mut(&key).expect("made above"))
     }
 
+    fn rates(&mut self, name: &str, what: &str, seconds: &str) -> Answer {
+        let budget = Duration::try_from_secs_f64(seconds.parse()?)?;
+        let job = self.job(name, what)?;
+        let second = job.plan().quantity() != Quantity::Jacobian;
+        let functions = job.functions().map(|(_, function)| machine::functions::<T>(function, second, budget));
+        Ok(json!({ "flops": machine::products::<T>(budget), "functions": functions }))
+    }
+
     fn times(&mut self, name: &str, what: &str, seconds: &str) -> Answer {
         let budget = Duration::try_from_secs_f64(seconds.parse()?)?;
         if what == "pattern" {
@@ -98,7 +101,7 @@ impl<T: Scalar> Server<T> {
             })?;
             return Ok(json!({
                 "name": name, "quantity": what, "seconds": seconds, "strategy": null, "lanes": null,
-                "operations": null,
+                "operations": null, "functions": null,
             }));
         }
         let job = self.job(name, what)?;
@@ -106,6 +109,7 @@ impl<T: Scalar> Server<T> {
         Ok(json!({
             "name": name, "quantity": what, "seconds": seconds, "strategy": job.plan().strategy().to_string(),
             "lanes": job.plan().passes().lanes(), "operations": job.operations(),
+            "functions": job.functions().map(|(count, _)| count),
         }))
     }
 
