@@ -42,10 +42,11 @@ const RELATIVE_ERROR: f64 = 2.0 * 3.6e-5;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let net = Network::load(files::data("burgers.safetensors"))?;
-    let plan = Plan::with(&net, &PlanOptions::new(Quantity::HessianDiagonal).with_jacobian())?;
+    let points = grid();
+    let options = PlanOptions::new(Quantity::HessianDiagonal).with_jacobian().points(points.nrows());
+    let plan = Plan::with(&net, &options)?;
     println!("{net}\n{plan}\n");
 
-    let points = grid();
     let (time, fields) = timed(|| Fields::of(&plan, &net, &points));
     let Fields { u, residual } = fields?;
     let rms = (residual.iter().map(|r| r * r).sum::<f64>() / residual.len() as f64).sqrt();

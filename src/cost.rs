@@ -77,8 +77,8 @@ pub(crate) enum Points {
     Unknown,
 }
 
-/// So many points fill the vectors of a block of samples, whatever the lanes.
-const MANY: usize = 8;
+/// So many points come near to filling a block, whatever the lanes; a few are neither one nor many.
+const MANY: usize = 64;
 
 impl Points {
     pub(crate) fn of(count: Option<usize>) -> Self {
@@ -228,7 +228,7 @@ impl Sweep {
 
     /// With so many lanes.
     pub(crate) fn cost(&self, lanes: usize) -> u64 {
-        self.layers.iter().map(|layer| layer.cost(self.points, lanes as u64)).sum()
+        self.layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.cost(self.points, lanes as u64)))
     }
 }
 
@@ -348,7 +348,7 @@ pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: 
     let places = NEAR * sums.places;
     let points = adjoints.1.points;
     let summed = points.weigh(at_one.saturating_add(sums.layers * LAYER + places), at_many.saturating_add(places));
-    summed.saturating_add(sweeps[0] + sweeps[1])
+    sweeps.into_iter().fold(summed, u64::saturating_add)
 }
 
 /// What sparse vectors do.

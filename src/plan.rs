@@ -68,8 +68,9 @@ impl PlanOptions {
         PlanOptions { order, ..self }
     }
 
-    /// At how many points together the plan will be used, about: what is cheapest at one point need not be where many
-    /// share each sweep. By default the choice is good for both. The plan serves any number of points all the same.
+    /// At how many points together the plan will be used, about: what is cheapest at one point need not be where 64 or
+    /// more share each sweep. By default, and for numbers in between, the choice is good for both. The plan serves any
+    /// number of points all the same; results are the same up to rounding.
     pub fn points(self, count: usize) -> Self {
         PlanOptions { points: Some(count), ..self }
     }

@@ -74,7 +74,7 @@ pub(crate) fn vectorized_within<R>(kernel: impl FnOnce(Registers) -> R) -> R {
 pub(crate) enum Registers {
     /// 32 of 512 bits: 256 numbers of f64.
     Large,
-    /// 16 of 256 bits, or as much in others: 64 numbers of f64.
+    /// 16 of 256 bits, 64 numbers of f64, or what else there is.
     Small,
 }
 

@@ -141,6 +141,23 @@ fn plan_says_what_the_library_says() {
     assert!(summed.contains("strategy  forward-laplacian"), "{summed}");
 }
 
+/// What is chosen for many points is not what a plan takes that is not told, and the command has it.
+#[test]
+fn the_number_of_points_is_told() {
+    let mut chain = Network::chain([2]);
+    for pair in [2, 128, 128, 128, 128, 128, 1].windows(2) {
+        chain = chain.dense(Array2::from_elem((pair[1], pair[0]), 0.01), None).activation(Activation::Tanh);
+    }
+    let net = chain.build().unwrap();
+    let folder = Folder::with_network("told", &net, &ArrayD::zeros(vec![64, 2]));
+    for (name, quantity) in [("hessian-diagonal", Quantity::HessianDiagonal), ("laplacian", Quantity::Laplacian)] {
+        let [untold, many] = [Plan::new(&net, quantity).unwrap(), told(&net, quantity, 64)];
+        assert!(quantity == Quantity::Laplacian || untold.strategy() != many.strategy(), "nothing to be told");
+        let object = folder.json(&format!("{name} net --at x.npy --json --out d.npy"));
+        assert_eq!(object["strategy"], many.strategy().to_string());
+    }
+}
+
 /// The command tells the plan how many points there are.
 fn told(net: &Network, quantity: Quantity, points: usize) -> Plan {
     Plan::with(net, &PlanOptions::new(quantity).points(points)).unwrap()

@@ -69,7 +69,7 @@ fn local_networks_have_lanes_by_offset() {
     assert_eq!(of(&dense(&[4, 8, 8])), (Strategy::DoubleForward, Some(LaneKind::Color)));
 }
 
-/// What is cheapest at one point need not be at many; a plan that is not told takes one of the two.
+/// What is cheapest at one point need not be at many; of these networks, a plan that is not told takes one of the two.
 #[test]
 fn the_number_of_points_is_heard() {
     let options = || PlanOptions::new(Quantity::HessianDiagonal);
@@ -84,4 +84,9 @@ fn the_number_of_points_is_heard() {
         }
     }
     assert!(differ > 0);
+    // Too few to be many, and none at all, say nothing.
+    let net = dense(&[2, 128, 128, 128, 128, 128, 1]);
+    for points in [0, 7] {
+        assert_eq!(chosen(&net, options().points(points)), chosen(&net, options()));
+    }
 }

@@ -210,11 +210,11 @@ def summarize(result, answer):
     result["nodal"] = min(nodal) / own if nodal else None
     result["of_limit"], result["of_floor"], result["ratio_at_floor"] = None, None, None
     if answer.get("operations"):
-        products, functions = (count / rate for count, rate in zip((answer["operations"], answer["functions"] or 0), result["rates"]))
-        result["of_limit"] = products / own
-        result["of_floor"] = (products + functions) / own
-        if result["ratio"]:
-            result["ratio_at_floor"] = result["ratio"] / result["of_floor"]
+        flops, function_rate = result["rates"]
+        result["of_limit"] = answer["operations"] / flops / own
+        if answer["functions"] is not None:
+            result["of_floor"] = result["of_limit"] + answer["functions"] / function_rate / own
+            result["ratio_at_floor"] = result["ratio"] / result["of_floor"] if result["ratio"] else None
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class RustTool:
     def rates(self, name, quantity, seconds):
         """Operations a second in products of matrices, and functions a second of the network's kind, on all threads."""
         answer = self.ask(f"rates {name} {quantity} {seconds}")
-        return [answer["flops"], answer["functions"] or [float("inf")]]
+        return [answer["flops"], answer["functions"] or [0.0]]
 
     def write_values(self, name, quantity):
         return self.ask(f"values {name} {quantity}")

@@ -2,11 +2,21 @@
 
 use crate::cost::Points;
 
-/// Lanes in one sweep: wide enough for a matrix product to be fast, narrow enough to give every core a block. Of many
+/// Lanes in one sweep: wide enough for a matrix product to be fast, narrow enough to give several cores a block. Of many
 /// points, samples fill the registers; otherwise lanes must, so that few stay empty.
 ///
 /// A small network is swept at once.
 pub(crate) fn lane_width(lanes: usize, operations: u64, points: Points) -> usize {
+    width_beside(0, lanes, operations, points)
+}
+
+/// The same where every block has a lane for a sum, beside which there should be many others.
+pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64, points: Points) -> usize {
+    width_beside(1, lanes, operations, points).max(31)
+}
+
+/// The same beside so many other lanes in every block.
+fn width_beside(others: usize, lanes: usize, operations: u64, points: Points) -> usize {
     const SMALL: u64 = 1 << 20;
     if 2 * operations * lanes as u64 <= SMALL {
         return lanes.min(64);
@@ -15,21 +25,17 @@ pub(crate) fn lane_width(lanes: usize, operations: u64, points: Points) -> usize
     if points == Points::Many {
         return quarter.next_multiple_of(8).min(128);
     }
-    let time = |width: usize| lanes / width * time_of_block(width) + time_of_block(lanes % width);
+    let block = |width: usize| if width == 0 { 0 } else { time_of_block(width + others) };
+    let time = |width: usize| lanes / width * block(width) + block(lanes % width);
     (16..=quarter.clamp(32, 128)).min_by_key(|&width| time(width)).expect("several widths")
 }
 
-/// How long a product of a matrix with a block of lanes takes, in eighths of a vector: it is made in pieces of 24 lanes,
+/// How long a product of a matrix with a block of lanes takes, in steps of one lane: it is made in pieces of 24 lanes,
 /// as many as registers hold; what is left takes as long as whole vectors of eight, and the matrix is read once more.
 fn time_of_block(lanes: usize) -> usize {
     const PIECE: usize = 24;
     const READ: usize = 8;
-    if lanes == 0 { 0 } else { lanes / PIECE * PIECE + (lanes % PIECE).next_multiple_of(8) + READ }
-}
-
-/// The same where every block has a lane for a sum, beside which there should be many others.
-pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64, points: Points) -> usize {
-    lane_width(lanes, operations, points).max(32)
+    lanes / PIECE * PIECE + (lanes % PIECE).next_multiple_of(8) + READ
 }
 
 /// Samples in one sweep: as many as fill a block of lanes, as long as the buffers stay small.
@@ -40,4 +46,38 @@ pub(crate) fn sample_block(lanes: usize, numbers_per_sample: usize) -> usize {
     let samples = (LANES / lanes.max(1)).max(1).next_multiple_of(8);
     let fitting = (NUMBERS / numbers_per_sample.max(1)).clamp(1, 64);
     if fitting >= 8 { samples.min(fitting / 8 * 8) } else { samples.min(fitting) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LARGE: u64 = 1 << 24;
+
+    #[test]
+    fn small_networks_are_swept_at_once() {
+        assert_eq!(lane_width(50, 1 << 10, Points::One), 50);
+        assert_eq!(lane_width(0, 1 << 10, Points::Unknown), 0);
+    }
+
+    /// No block ends shortly behind a piece of registers, and there are several where there are many lanes.
+    #[test]
+    fn blocks_fill_registers() {
+        for (lanes, width) in [(1, 16), (24, 24), (48, 24), (50, 26), (72, 24), (784, 112)] {
+            assert_eq!(lane_width(lanes, LARGE, Points::One), width, "{lanes} lanes");
+        }
+        for lanes in 1..2000 {
+            for width in [lane_width, lane_width_with_sum].map(|of| of(lanes, LARGE, Points::Unknown)) {
+                assert!((16..=128).contains(&width) && width <= lanes.div_ceil(4).max(32), "{lanes} lanes: {width}");
+            }
+        }
+        // The lane of the sum is one of the piece.
+        assert_eq!(lane_width_with_sum(784, LARGE, Points::One) % 8, 7);
+    }
+
+    #[test]
+    fn samples_fill_them_at_many_points() {
+        assert_eq!(lane_width(50, LARGE, Points::Many), 16);
+        assert_eq!(lane_width(784, LARGE, Points::Many), 128);
+    }
 }

@@ -84,7 +84,8 @@ impl Lines {
                 left -= products.len();
                 fans.push(Sums::new(fan.channels.clone(), lanes.len(), &products, shared));
             }
-            self.weights = fans.iter().map(|fan| fan.numbers() + fan.at_a_time()).fold(self.weights, usize::max);
+            self.weights =
+                fans.iter().map(|fan| fan.numbers() + fan.numbers_of_sum(shared)).fold(self.weights, usize::max);
             self.layers[id.index()].as_mut().expect("local, so carried").fans = fans;
         }
         Ok(())
@@ -175,14 +176,14 @@ impl Sums {
         self.arranged.len() * self.together()
     }
 
-    /// Numbers of work space beside these, for the weights of one sum.
-    fn at_a_time(&self) -> usize {
+    /// Numbers of work space beside these, for the weights of one sum where channels share them.
+    fn numbers_of_sum(&self, shared: bool) -> usize {
         match &self.way {
-            Way::Pull(pulled) => {
-                let parts = pulled.lanes.iter().flatten();
-                MOST_CHANNELS * parts.map(|(_, terms)| terms.len()).max().unwrap_or(0)
+            Way::Pull(pulled) if shared => {
+                let longest = pulled.lanes.iter().flatten().map(|(_, terms)| terms.len()).max();
+                self.channels.len().min(MOST_CHANNELS) * longest.unwrap_or(0)
             }
-            Way::Push(_) => 0,
+            _ => 0,
         }
     }
 

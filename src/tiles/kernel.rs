@@ -119,6 +119,7 @@ impl<T: Scalar> Sum<'_, T> {
         space: &mut [T],
         out: &mut [T],
     ) -> usize {
+        const { assert!(B <= MOST_CHANNELS) };
         // Side by side in the order in which they are needed: the loops below have no time to look for them.
         let (space, _) = space.as_chunks_mut::<B>();
         for (of_term, term) in space.iter_mut().zip(self.terms) {

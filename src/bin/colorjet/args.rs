@@ -96,7 +96,8 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub threads: Threads,
 
-    /// At how many points together it would be used [default: a choice that is good for one and for many]
+    /// At how many points together it would be used, which the commands that compute know [default: a choice that is
+    /// good for one and for many]
     #[arg(long, value_name = "N")]
     pub points: Option<usize>,
 

@@ -464,6 +464,12 @@ mod tests {
                     }
                 }
                 let close = |found: &[f64], exact: &[f64]| found.iter().zip(exact).all(|(f, e)| (f - e).abs() < 1e-12);
+                let mut out = vec![1.0; units * width];
+                conv.forward(0..units, &[Rows::new(&x, width)], &mut out, width);
+                assert!(close(&out, &exact), "{shape:?} forward, {positions} positions of {width}");
+                let mut out = vec![1.0; inputs * width];
+                conv.reverse(0, 0..inputs, Rows::new(&y, width), &mut out);
+                assert!(close(&out, &adjoint), "{shape:?} reverse, {positions} positions of {width}");
                 for registers in Registers::ALL {
                     let what = format!("{shape:?}, {positions} positions of {width}, {registers:?}");
                     let mut out = vec![1.0; units * width];

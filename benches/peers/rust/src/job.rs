@@ -53,7 +53,7 @@ impl<T: Scalar> Job<T> {
         Some(at_one * self.case.points.nrows() as f64)
     }
 
-    /// Functions of units at all points, and the first of them.
+    /// Evaluations of the network's one function at all points.
     pub fn functions(&self) -> Option<(f64, &Activation)> {
         let (at_one, function) = operations::functions(&self.case.net)?;
         Some((at_one * self.case.points.nrows() as f64, function))

@@ -26,7 +26,7 @@
 
 use colorjet::{Activation, Kind, Network, Plan, Quantity, Scalar, Strategy};
 
-/// Functions of units in one plain evaluation, and the first of them.
+/// How often a function of a unit is evaluated in one plain evaluation, if it is the same function everywhere.
 pub fn functions<T: Scalar>(net: &Network<T>) -> Option<(f64, &Activation)> {
     let functions = || {
         net.layers().filter_map(|(_, layer)| match layer.kind() {
@@ -34,7 +34,9 @@ pub fn functions<T: Scalar>(net: &Network<T>) -> Option<(f64, &Activation)> {
             _ => None,
         })
     };
-    Some((functions().map(|(units, _)| units as f64).sum(), functions().next()?.1))
+    let first = functions().next()?.1;
+    let alike = functions().all(|(_, function)| function.name() == first.name());
+    alike.then(|| (functions().map(|(units, _)| units as f64).sum(), first))
 }
 
 /// A linear layer and the units behind it.

@@ -1,5 +1,6 @@
-//! Answers requests, a line each: `NAME QUANTITY SECONDS` for times, `values NAME QUANTITY` for numbers, `rates NAME QUANTITY
-//! SECONDS` for operations a second in products of matrices and functions a second of the network's kind, `quit`.
+//! Answers requests, a line each: `NAME QUANTITY SECONDS` for times, `values NAME QUANTITY` for numbers,
+//! `rates NAME QUANTITY SECONDS` for operations a second in products of matrices and, if the network has one function
+//! everywhere, for evaluations of it a second; `quit`.
 //!
 //! A quantity is D, J, L, yJD (value, Jacobian and Hessian diagonal from one plan) or `pattern` (the analysis alone).
 //! The answer is a line of JSON. Networks and plans are made when they are first asked for, and kept.
@@ -40,7 +41,7 @@ pub fn serve<T: Scalar>(dir: &Path) -> Result<(), Box<dyn Error>> {
             ["values", name, what] => server.values(name, what),
             ["rates", name, what, seconds] => server.rates(name, what, seconds),
             [name, what, seconds] => server.times(name, what, seconds),
-            _ => Err("neither NAME QUANTITY SECONDS, nor values NAME QUANTITY, nor rates NAME QUANTITY SECONDS, nor quit".into()),
+            _ => Err("neither [rates] NAME QUANTITY SECONDS, nor values NAME QUANTITY, nor quit".into()),
         };
         println!("{}", answer.unwrap_or_else(|e| json!({ "request": line, "error": e.to_string() })));
         io::stdout().flush()?;
