@@ -140,6 +140,9 @@ const FOUND: u64 = 160;
 /// Two rows of lanes are multiplied and added to a third, as nodal sums are where they are no matrix product.
 const SUMMED: u64 = 20;
 
+/// An operation of a product that is a sum over few units at a time.
+const SHORT: u64 = 4;
+
 /// A sweep comes to a layer.
 const LAYER: u64 = 8000;
 
@@ -342,12 +345,13 @@ pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: 
     let (together, units) = (sums.together, sums.together + sums.scattered);
     let in_product = if adjoints.0 >= PRODUCT_ROWS { together } else { 0 };
     // For each unit and adjoint lane a row of tangent lanes, in every block; and a weight.
-    let at_one = 2 * in_product * lanes + (units - in_product) * (SUMMED * lanes + FOUND * lanes.div_ceil(LANES));
+    let at_one = SHORT * in_product * lanes + (units - in_product) * (SUMMED * lanes + FOUND * lanes.div_ceil(LANES));
     let at_many = units * (SUMMED * lanes + FOUND * lanes / NUMBERS);
     let [at_one, at_many] = [at_one, at_many].map(|cost| rows.saturating_mul(cost + NEAR * units));
-    let places = NEAR * sums.places;
-    let points = adjoints.1.points;
-    let summed = points.weigh(at_one.saturating_add(sums.layers * LAYER + places), at_many.saturating_add(places));
+    // Of one point, single numbers are put in their places, and the squares for a product are written first.
+    let at_one = at_one.saturating_add(sums.layers * LAYER + FAR * sums.places + FAR * in_product * lanes);
+    let at_many = at_many.saturating_add(NEAR * sums.places);
+    let summed = adjoints.1.points.weigh(at_one, at_many);
     sweeps.into_iter().fold(summed, u64::saturating_add)
 }
 
