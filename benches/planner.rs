@@ -308,7 +308,7 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
     for strategy in Strategy::of(wanted.quantity()).filter(|&s| s != Strategy::Dense) {
         for lanes in [LaneKind::Color, LaneKind::Offset, LaneKind::Input] {
             // Not every network and strategy has every kind.
-            let Ok(plan) = Plan::with(&net, &wanted.options().strategy(strategy).lanes(lanes)) else { continue };
+            let Ok(plan) = Plan::with(&net, &all.clone().strategy(strategy).lanes(lanes)) else { continue };
             if candidates.iter().all(|c| c.0 != Way::of(&plan)) {
                 candidates.push((Way::of(&plan), reckoned(&plan, &net, batch), plan));
             }

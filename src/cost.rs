@@ -1,8 +1,8 @@
 //! The cost of a strategy: what its sweeps do in each layer, for the lanes they carry. One function for each strategy.
 //!
 //! The unit is one operation of a large matrix product. All constants are ratios of times to that, as `benches/planner.rs`
-//! measures them (on AVX-512, in f64, where such an operation takes 1/80 ns); changing any of them by a quarter changes few
-//! choices. The value pass is the same for all strategies and not counted.
+//! measures them (on AVX-512, in f64, where such an operation takes 1/80 ns; those of nodal sums at one point on AVX2);
+//! changing any of them by a quarter changes few choices. The value pass is the same for all strategies and not counted.
 //!
 //! One point is where passes count: each layer must be called, each weight be read, few lanes fill no vector. At many
 //! points all that is shared by a block of samples, and only numbers count. Where it is not known at how many points a
