@@ -289,7 +289,8 @@ proptest! {
         }
         for options in [offset.clone(), offset.tile(tile), forced] {
             let plan = Plan::with(&net, &options).unwrap();
-            prop_assert_eq!(plan.strategy(), Strategy::Nodal);
+            // Where nothing is curved, there is nothing to choose.
+            prop_assert!(plan.strategy() == Strategy::Nodal || plan.pattern().nnz() == 0);
             compare(&plan.run(&net, x.view()).unwrap(), &exact)?;
         }
     }
