@@ -65,6 +65,8 @@ impl<'a, T: Scalar> Run<'a, T> {
         let count = self.points.len() / self.plan.inputs;
         if self.spread == Spread::Threads {
             self.reserve(count.min(self.plan.samples));
+            // Whoever is in the pool shares its work out more quickly.
+            return rayon::scope(|_| self.samples(0..count, buffers));
         }
         self.samples(0..count, buffers)
     }

@@ -119,8 +119,11 @@ impl<T: Scalar> Tape<T> {
                 let bad = (0..).zip(numbers).find_map(|(order, numbers)| Some((order, first_non_finite(numbers)?)));
                 let (order, (at, value)) = bad.expect("some number is not finite");
                 let unit = at / samples;
-                let operand = operands.first().map(|&o| self.values(o).row(unit)[at % samples]);
-                let operand = operand.filter(|_| matches!(layer.kind(), Kind::Elementwise(_)));
+                // Other layers may have more units than what they read.
+                let operand = match layer.kind() {
+                    Kind::Elementwise(_) => Some(self.values(operands[0]).row(unit)[at % samples]),
+                    _ => None,
+                };
                 return Err(Outside { layer: id, order, unit, value, operand }.error(net, first_sample + at % samples));
             }
         }

@@ -348,6 +348,17 @@ fn an_analysis_refuses_another_network() {
     says(other.hessian(&net, &[0]), ErrorKind::PlanMismatch, &["3 → 2"]);
 }
 
+/// Also in a unit whose number no operand has.
+#[test]
+fn overflow_in_a_wide_layer_is_named() {
+    let weight = Array2::from_shape_fn((5, 2), |(k, _)| if k == 4 { 1e308 } else { 1.0 });
+    let net = Network::chain([2]).dense(weight, None).activation(Activation::Tanh).build().unwrap();
+    for quantity in ALL {
+        let run = Plan::new(&net, quantity).unwrap().run(&net, array![10.0, 1.0].view());
+        says(run, ErrorKind::NonFinite, &["the value is inf", "unit 4 of sample 0"]);
+    }
+}
+
 /// Finite points whose values are not: an error or finite derivatives, never a matrix of NaN.
 #[test]
 fn overflow_never_becomes_a_derivative() {

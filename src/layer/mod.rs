@@ -220,8 +220,10 @@ impl<T: Scalar> Kind<T> {
 
     /// How many rows to compute at a time, for blocks of `width` lanes: pieces of about a million operations.
     pub(crate) fn chunk_rows(&self, width: usize) -> usize {
+        /// With fewer lanes it is the reading of the matrix that takes time, and worth to be shared.
+        const FEW: usize = 32;
         let per_row = match self {
-            Kind::Dense(l) => l.weight().ncols() * width,
+            Kind::Dense(l) => l.weight().ncols() * width.max(FEW),
             Kind::Conv(l) => return l.chunk_rows(width),
             _ => 8 * width,
         };
