@@ -8,10 +8,14 @@ mod reference;
 use colorjet::coloring::{
     Side, check_distance1, check_partial_distance2, distance1_coloring, partial_distance2_coloring,
 };
-use colorjet::{LaneKind, Network, Order, Outputs, Plan, PlanOptions, Quantity, Sparsity, Strategy, Workspace};
+use colorjet::{
+    Activation, LaneKind, Network, Order, Outputs, Plan, PlanOptions, Quantity, Sparsity, Strategy, Workspace,
+};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use networks::random::Random;
 use networks::recipes;
 use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
 use reference::reference;
 use sprs::CsMat;
 
@@ -61,6 +65,50 @@ fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
     plans
 }
 
+/// y, J and D of every plan.
+fn agrees_with_the_definitions(net: &Network, x: &Array1<f64>) -> Result<(), TestCaseError> {
+    let exact = reference(net, x.view());
+    let scale = exact.value.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
+    for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
+        let bound = 1e-12f64.max(20.0 * sensitivity(net, quantity, x, 1e-15));
+        for plan in plans(net, quantity) {
+            let all = plan.run_all(net, x.view()).unwrap();
+            let value = (&all.value - &exact.value).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
+            prop_assert!(value < 1e-12, "value by {}: {value:e}", plan.strategy());
+            if let Some(jacobian) = &all.jacobian {
+                let error = deviation(jacobian, exact.jacobian.view());
+                prop_assert!(error < bound, "Jacobian by {}: {error:e}\n{plan}", plan.strategy());
+            }
+            if let Some(diagonal) = &all.hessian_diagonal {
+                let error = deviation(diagonal, exact.diagonal.view());
+                prop_assert!(error < bound, "Hessian diagonal by {}: {error:e}\n{plan}", plan.strategy());
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Layers so large that even a single lane of them is cut into pieces, which threads share.
+    #[test]
+    fn large_dense_layers_agree_with_the_definitions(
+        n in 2usize..5, first in 280usize..400, second in 200usize..400, m in 1usize..4, seed in any::<u64>(),
+    ) {
+        let mut random = Random(seed);
+        let mut dense = |rows: usize, columns: usize| {
+            Array2::from_shape_vec((rows, columns), random.weights(rows * columns, columns)).unwrap()
+        };
+        let chain = Network::chain([n]).dense(dense(first, n), None).activation(Activation::Tanh);
+        let chain = chain.dense(dense(second, first), None).activation(Activation::Sigmoid);
+        let net = chain.dense(dense(m, second), None).build().unwrap();
+        let x = Array1::from(random.numbers(n));
+        let pool = ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        pool.install(|| agrees_with_the_definitions(&net, &x))?;
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
@@ -68,24 +116,7 @@ proptest! {
     fn every_strategy_agrees_with_the_definitions(recipe in recipes(STEPS)) {
         let net = recipe.build();
         let x = recipe.point(&net);
-        let exact = reference(&net, x.view());
-        let scale = exact.value.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
-        for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
-            let bound = 1e-12f64.max(20.0 * sensitivity(&net, quantity, &x, 1e-15));
-            for plan in plans(&net, quantity) {
-                let all = plan.run_all(&net, x.view()).unwrap();
-                let value = (&all.value - &exact.value).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
-                prop_assert!(value < 1e-12, "value by {}: {value:e}", plan.strategy());
-                if let Some(jacobian) = &all.jacobian {
-                    let error = deviation(jacobian, exact.jacobian.view());
-                    prop_assert!(error < bound, "Jacobian by {}: {error:e}\n{plan}", plan.strategy());
-                }
-                if let Some(diagonal) = &all.hessian_diagonal {
-                    let error = deviation(diagonal, exact.diagonal.view());
-                    prop_assert!(error < bound, "Hessian diagonal by {}: {error:e}\n{plan}", plan.strategy());
-                }
-            }
-        }
+        agrees_with_the_definitions(&net, &x)?;
     }
 
     #[test]

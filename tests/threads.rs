@@ -53,7 +53,8 @@ fn energy(length: usize) -> Network {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    let networks = [dense(&[96, 200, 130, 40]), conv(3000, 6), energy(2500)];
+    // In the second, even a single lane of a layer is cut into pieces.
+    let networks = [dense(&[96, 200, 130, 40]), dense(&[20, 300, 400, 300, 1]), conv(3000, 6), energy(2500)];
     for net in &networks {
         for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian] {
             let strategies = || Strategy::of(quantity).filter(|&s| s != Strategy::Dense);

@@ -220,7 +220,7 @@ impl<T: Scalar> Kind<T> {
 
     /// How many rows to compute at a time, for blocks of `width` lanes: pieces of about a million operations.
     pub(crate) fn chunk_rows(&self, width: usize) -> usize {
-        /// With fewer lanes it is the reading of the matrix that takes time, and worth to be shared.
+        /// With fewer lanes it is the reading of the matrix that takes time, and worth sharing.
         const FEW: usize = 32;
         let per_row = match self {
             Kind::Dense(l) => l.weight().ncols() * width.max(FEW),
