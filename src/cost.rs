@@ -374,9 +374,9 @@ pub(crate) fn vectors(work: Scatter) -> u64 {
     twice([(layers, LAYER), (rows, ROW), (links, LINK), (products, SCATTERED), (numbers, FAR)])
 }
 
-/// The same with tangents by offset, whose tiles sum up what they carry.
-pub(crate) fn nodal_by_offset(adjoints: (usize, &Sweep), tiles: u64) -> u64 {
-    adjoints.1.cost(adjoints.0).saturating_add(tiles)
+/// The same with tangents by offset, whose tiles sum up what they carry, and may make the adjoints too.
+pub(crate) fn nodal_by_offset(adjoints: Option<(usize, &Sweep)>, tiles: u64) -> u64 {
+    adjoints.map_or(0, |(lanes, sweep)| sweep.cost(lanes)).saturating_add(tiles)
 }
 
 /// `1 group`, `2 groups`.

@@ -18,7 +18,7 @@ use crate::cost::{self, Points};
 use crate::error::{Result, ensure};
 use crate::forward::{Forward, Second};
 use crate::influence::Influence;
-use crate::layer::{Kind, Lanes};
+use crate::layer::{Kind, Lanes, Linear};
 use crate::memory;
 use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
@@ -178,7 +178,8 @@ impl Units {
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
         let (adjoints, tangents) = (adjoints.work(net, points), tangents.work(net, points));
         if let Some(tiles) = tiles {
-            return cost::nodal_by_offset((self.of_output.count(), &adjoints), tiles.cost(net));
+            let adjoints = (!tiles.makes_values()).then_some((self.of_output.count(), &adjoints));
+            return cost::nodal_by_offset(adjoints, tiles.cost(net));
         }
         let mut sums = cost::Sums::default();
         for (id, classes) in &self.layers {
@@ -298,6 +299,50 @@ struct Sum {
 }
 
 impl Nodal {
+    /// Carries the tangents by offset; where the tiles make the adjoints too, only those from outside of them are left.
+    pub(crate) fn set_tiles<T: Scalar>(&mut self, net: &Network<T>, tiles: Tiles) {
+        if tiles.makes_values() {
+            self.adjoints = Reverse::new(net, |id| tiles.is_outside(id) || tiles.heads().contains(&id));
+        }
+        self.tiles = Some(tiles);
+    }
+
+    /// Whether a layer is outside of tiles that make the values.
+    pub(crate) fn is_outside(&self, layer: LayerId) -> bool {
+        self.tiles.as_ref().is_some_and(|tiles| tiles.is_outside(layer))
+    }
+
+    /// Layer and unit of an output.
+    pub(crate) fn output(&self, number: usize) -> (LayerId, usize) {
+        (self.seeds[number].0, self.seeds[number].1 as usize)
+    }
+
+    /// How the outputs are read where the tiles make the values: each is a sum of what it has of all tiles.
+    pub(crate) fn values(&self) -> Option<(Pattern, Readout)> {
+        let tiles = self.tiles.as_ref().filter(|tiles| tiles.makes_values())?.count();
+        let rows = self.seeds.iter().map(|&(.., row)| row);
+        let indptr = (0..=self.seeds.len()).map(|i| i * tiles).collect();
+        let pattern = Pattern::from_sorted_parts(tiles, indptr, rows.clone().flat_map(|_| 0..tiles as u32).collect());
+        let places = rows.flat_map(|row| (0..tiles as u32).map(move |tile| (tile, row))).collect();
+        Some((pattern, Readout::at(places, tiles, self.rows)))
+    }
+
+    /// Adds what an output has of the constants of a layer outside of the tiles, to each: `Σ ā c`.
+    pub(crate) fn add_constants<T: Scalar>(&self, linear: &dyn Linear<T>, adjoint: Rows<'_, T>, outputs: &mut [T]) {
+        let mut constants = [T::zero(); 64];
+        let units = adjoint.data.len() / self.rows;
+        for first in (0..units).step_by(constants.len()) {
+            let units = first..units.min(first + constants.len());
+            let constants = &mut constants[..units.len()];
+            constants.fill(T::zero());
+            linear.add_constant(units.clone(), constants, 1);
+            for (output, &(.., row)) in outputs.iter_mut().zip(&self.seeds) {
+                let terms = units.clone().zip(&*constants).map(|(unit, &c)| c * adjoint.row(unit)[row as usize]);
+                *output = terms.fold(*output, |sum, term| sum + term);
+            }
+        }
+    }
+
     /// Whether a layer has terms.
     pub(crate) fn sums(&self, layer: LayerId) -> bool {
         self.sums.iter().any(|s| s.layer == layer)

@@ -135,13 +135,15 @@ impl Program {
 
     /// How the outputs are read, where the values are made with the lanes.
     pub(crate) fn values<T: Scalar>(&self, net: &Network<T>) -> Result<Option<Target>> {
-        let Program::Forward { tiles: Some(tiles), .. } = self else { return Ok(None) };
-        if !tiles.makes_values() {
-            return Ok(None);
+        match self {
+            Program::Forward { tiles: Some(tiles), .. } if tiles.makes_values() => {
+                let outputs = net.outputs();
+                let pattern = Pattern::from_sorted_parts(1, (0..=outputs).collect(), vec![0; outputs]);
+                Ok(Some(Target { pattern, readout: tiles.read_values(net)? }))
+            }
+            Program::Nodal(nodal) => Ok(nodal.values().map(|(pattern, readout)| Target { pattern, readout })),
+            _ => Ok(None),
         }
-        let outputs = net.outputs();
-        let pattern = Pattern::from_sorted_parts(1, (0..=outputs).collect(), vec![0; outputs]);
-        Ok(Some(Target { pattern, readout: tiles.read_values(net)? }))
     }
 
     /// Whether points are treated one by one.

@@ -13,10 +13,10 @@ use crate::plan::Plan;
 use crate::program::{Program, ReverseOverForward, Target, Task};
 use crate::reverse::Curvature;
 use crate::rows::Rows;
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
 use crate::strategy::Quantity;
-use crate::tape::{Pass, Tape};
+use crate::tape::{Outside, Pass, Tape};
 use crate::tiles::{Inputs, Point, Tiles, Values, Weighted};
 use crate::vectors::{At, Scratch, Vectors};
 use crate::workspace::{LaneSpace, Packed, PointSpace, Workspace, lend, lock};
@@ -215,6 +215,14 @@ impl<'a, T: Scalar> Run<'a, T> {
                     pack(&plan.jacobian, task, 0, samples, block, &mut packed.jacobian);
                 });
             }
+            Program::Nodal(nodal @ Nodal { tiles: Some(tiles), .. }) => {
+                let point = Point { net, values };
+                self.nodal_by_offset(nodal, tiles, point, adjoints, packed, spread);
+                if is_made {
+                    all_inside()?;
+                    self.sum_outputs(nodal, adjoints, packed, value, range.start)?;
+                }
+            }
             Program::Nodal(nodal) => self.nodal(nodal, tape, adjoints, packed, spread),
             Program::ReverseOverForward(rof) => {
                 for number in 0..rof.rounds.len() {
@@ -223,7 +231,10 @@ impl<'a, T: Scalar> Run<'a, T> {
             }
         }
         let packed = &*packed;
-        unpack(&plan.value, |task| &packed[task].value, samples, value, spread);
+        // The nodal sums of outputs are there.
+        if !matches!(plan.program, Program::Nodal(_)) {
+            unpack(&plan.value, |task| &packed[task].value, samples, value, spread);
+        }
         unpack(&plan.jacobian, |task| &packed[task].jacobian, samples, jacobian, spread);
         let diagonal = |task: usize| &packed[task].diagonal[..];
         if plan.quantity == Quantity::Laplacian {
@@ -322,16 +333,6 @@ impl<'a, T: Scalar> Run<'a, T> {
         if self.plan.jacobian.is_some() {
             pack(&self.plan.jacobian, 0, 0, samples, adjoint, &mut packed[0].jacobian);
         }
-        if let Some(tiles) = &nodal.tiles {
-            let adjoint = |id| nodal.sums(id).then(|| adjoint(id));
-            let point = Point { net, values: Values::Recorded(tape) };
-            let weighted = Weighted { tape, rows: nodal.rows, adjoint: &adjoint };
-            self.tasks(spread, &mut packed[..tiles.count()], |tile, _, space, packed| {
-                tiles.sums(point, tile, &mut space.tiles, weighted, &mut packed.diagonal);
-            });
-            self.workspace.count(Passes::forward(tiles.lanes()));
-            return;
-        }
         self.tasks(spread, &mut packed[..nodal.inputs.blocks()], |task, spread, lane_space, packed| {
             let lanes = nodal.inputs.lanes(task, samples);
             let pass = Pass { net, tape, lanes, spread };
@@ -345,6 +346,65 @@ impl<'a, T: Scalar> Run<'a, T> {
             });
             self.workspace.count(Passes::forward(lanes.count));
         });
+    }
+
+    /// The same with tangents by offset, of one point.
+    fn nodal_by_offset(
+        &self,
+        nodal: &Nodal,
+        tiles: &Tiles,
+        point: Point<'_, T>,
+        adjoints: &mut Vec<Buffer<T>>,
+        packed: &mut [Packed<T>],
+        spread: Spread,
+    ) {
+        let net = self.net;
+        let lanes = Lanes { count: nodal.rows, samples: 1 };
+        // Where values are made, no layer of these adjoints needs any.
+        let none = Tape::default();
+        let tape = if let Values::Recorded(tape) = point.values { tape } else { &none };
+        nodal.adjoints.adjoints(Pass { net, tape, lanes, spread }, &nodal.seeds, adjoints);
+        self.workspace.count(Passes::reverse(nodal.rows));
+        let adjoint = |id| nodal.adjoints.block(net, adjoints, id, lanes);
+        let is_made = tiles.makes_values();
+        if self.plan.jacobian.is_some() && !is_made {
+            pack(&self.plan.jacobian, 0, 0, 1, adjoint, &mut packed[0].jacobian);
+        }
+        let known = |id| (is_made && tiles.heads().contains(&id) || !is_made && nodal.sums(id)).then(|| adjoint(id));
+        let weighted = Weighted { rows: nodal.rows, adjoint: &known };
+        self.tasks(spread, &mut packed[..tiles.count()], |tile, _, space, packed| {
+            tiles.sums(point, tile, &mut space.tiles, weighted, packed.parts());
+        });
+        self.workspace.count(Passes::forward(tiles.lanes()));
+    }
+
+    /// The outputs, where tiles made what each has of their units.
+    ///
+    /// # Errors
+    /// [`NonFinite`](crate::ErrorKind::NonFinite) if one overflows.
+    fn sum_outputs(
+        &self,
+        nodal: &Nodal,
+        adjoints: &[Buffer<T>],
+        packed: &[Packed<T>],
+        outputs: &mut [T],
+        sample: usize,
+    ) -> Result<()> {
+        let net = self.net;
+        let lanes = Lanes { count: nodal.rows, samples: 1 };
+        sum_rows(&self.plan.value, |task| &packed[task].value[..], 1, outputs);
+        for (id, layer) in net.layers() {
+            if let Some(linear) = layer.kind().linear().filter(|_| nodal.is_outside(id)) {
+                nodal.add_constants(linear, nodal.adjoints.block(net, adjoints, id, lanes), outputs);
+            }
+        }
+        match first_non_finite(outputs) {
+            None => Ok(()),
+            Some((at, value)) => {
+                let (layer, unit) = nodal.output(at);
+                Err(Outside { layer, order: 0, unit, value, operand: None }.error(net, sample))
+            }
+        }
     }
 
     fn round(

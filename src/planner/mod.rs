@@ -214,7 +214,7 @@ impl<T: Scalar> Planner<'_, T> {
         let cheap_by_offset = || {
             // Every row of sums is of one output.
             let tiles = if rows_lower_bound(wanted.rows()) == rows {
-                self.tiles(Carried::Sums { rows }, limit)
+                self.tiles(Carried::Sums { rows, jacobian: self.with_jacobian }, limit)
             } else {
                 Ok(None)
             };

@@ -124,20 +124,24 @@ impl<T: Scalar> Planner<'_, T> {
     pub(super) fn nodal(&self, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
         let Wanted { diagonal, jacobian } = wanted;
         let (mut nodal, mut read) = units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.width)?;
-        nodal.tiles = self.tiles_of_sums(units)?;
-        if let Some(tiles) = &nodal.tiles {
-            read = tiles.read_sums(self.net, diagonal, nodal.rows, |i| units.of_output.color(i) as usize)?;
-        }
+        let row_of = |i: usize| units.of_output.color(i) as usize;
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
-        let jacobian = jacobian.as_ref().map(|pattern| Target {
-            pattern: pattern.clone(),
-            readout: Program::read_reverse(self.net, &adjoints, &units.of_output, nodal.rows.max(1), pattern),
+        let mut read_jacobian = jacobian.as_ref().map(|pattern| {
+            Program::read_reverse(self.net, &adjoints, &units.of_output, nodal.rows.max(1), pattern)
         });
+        if let Some(tiles) = self.tiles_of_sums(units)? {
+            read = tiles.read_sums(self.net, diagonal, nodal.rows, row_of)?;
+            if let Some(pattern) = jacobian.as_ref().filter(|_| tiles.makes_values()) {
+                read_jacobian = Some(tiles.read_sums(self.net, pattern, nodal.rows, row_of)?);
+            }
+            nodal.set_tiles(self.net, tiles);
+        }
+        let target = |(pattern, readout): (&Pattern, _)| Target { pattern: pattern.clone(), readout };
         Ok(Made {
             strategy: Strategy::Nodal,
             colors: nodal.inputs.count(),
             program: Program::Nodal(nodal),
-            jacobian,
+            jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
             diagonal: Some(Target { pattern: diagonal.clone(), readout: read }),
             summed: None,
             groups: 0,
@@ -158,7 +162,7 @@ impl<T: Scalar> Planner<'_, T> {
         };
         ensure!(self.lanes != Some(LaneKind::Input), WrongStrategy, "nodal has no lanes by input");
         let adjoints = units.cost(self.net, self.with_jacobian, None, self.points);
-        self.tiles(Carried::Sums { rows }, adjoints)
+        self.tiles(Carried::Sums { rows, jacobian: self.with_jacobian }, adjoints)
     }
 
     /// The oracle: every entry, one lane for every input.

@@ -25,6 +25,8 @@ pub(super) struct Sums {
     pub(super) products: usize,
     /// The weights in the order of the products, where they do not lie like that.
     pub(super) arranged: Vec<Factor>,
+    /// Numbers that one of these stands for: those of all channels, or one.
+    together: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -36,7 +38,7 @@ pub(super) enum Way {
 }
 
 /// Terms by lane.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Pulled {
     /// For each lane the operands and their terms.
     pub(super) lanes: Vec<Vec<(usize, Range<usize>)>>,
@@ -139,45 +141,50 @@ impl Lines {
     }
 }
 
-impl Sums {
-    fn new(channels: Range<usize>, lanes: usize, products: &[Product], shared: bool) -> Self {
-        let count = products.len() * channels.len();
-        if shared && let Some((pushed, arranged)) = Pushed::new(channels.len(), products) {
-            return Sums { channels, way: Way::Push(pushed), products: count, arranged };
-        }
+impl Pulled {
+    /// `weight(at)` is the place of the weights of product `at`.
+    fn new(lanes: usize, products: &[Product], weight: impl Fn(usize) -> usize) -> Self {
         let mut pulled = Pulled { lanes: vec![Vec::new(); lanes], terms: Vec::with_capacity(products.len()) };
-        let folded = products.iter().any(|p| p.factor.constant.is_some());
-        for product in products {
-            let at = pulled.terms.len();
-            let parts: &mut Vec<(usize, Range<usize>)> = &mut pulled.lanes[product.lane];
+        for (at, product) in products.iter().enumerate() {
+            let parts = &mut pulled.lanes[product.lane];
             match parts.last_mut() {
                 Some((operand, terms)) if *operand == product.operand => terms.end = at + 1,
                 _ => parts.push((product.operand, at..at + 1)),
             }
-            pulled.terms.push(Term {
-                from: product.of_orders(product.step),
-                weight: if folded { (at * channels.len()) as u32 } else { product.factor.weight },
-            });
+            pulled.terms.push(Term { from: product.of_orders(product.step), weight: weight(at) as u32 });
         }
-        let arranged = if folded { products.iter().map(|p| p.factor).collect() } else { Vec::new() };
-        Sums { channels, way: Way::Pull(pulled), products: count, arranged }
+        pulled
+    }
+}
+
+impl Sums {
+    fn new(channels: Range<usize>, lanes: usize, products: &[Product], shared: bool) -> Self {
+        let count = products.len() * channels.len();
+        if shared && let Some((pushed, arranged)) = Pushed::new(channels.len(), products) {
+            return Sums { channels, way: Way::Push(pushed), products: count, arranged, together: 1 };
+        }
+        let folded = products.iter().any(|p| p.factor.constant.is_some());
+        let arranged: Vec<Factor> = if folded { products.iter().map(|p| p.factor).collect() } else { Vec::new() };
+        let weight = |at: usize| if folded { at * channels.len() } else { products[at].factor.weight as usize };
+        let (way, together) = (Way::Pull(Pulled::new(lanes, products, weight)), channels.len());
+        Sums { channels, way, products: count, arranged, together }
     }
 
-    /// Numbers that one arranged weight stands for: those of all channels, or one.
-    fn together(&self) -> usize {
-        match self.way {
-            Way::Pull(_) => self.channels.len(),
-            Way::Push(_) => 1,
-        }
+    /// Sums whose weights lie anywhere: those of all channels for each product of a lane, and none if all are one. The
+    /// products of all lanes have the same.
+    pub(super) fn apart(channels: Range<usize>, lanes: usize, products: &[Product], arranged: Vec<Factor>) -> Self {
+        let of_lane = (products.len() / lanes).max(1);
+        let way = Way::Pull(Pulled::new(lanes, products, |at| at % of_lane * channels.len()));
+        Sums { products: products.len() * channels.len(), channels, way, arranged, together: 1 }
     }
 
     /// Numbers of the weights that are arranged.
     pub(super) fn numbers(&self) -> usize {
-        self.arranged.len() * self.together()
+        self.arranged.len() * self.together
     }
 
     /// Numbers of work space beside these, for the weights of one sum where channels share them.
-    fn numbers_of_sum(&self, shared: bool) -> usize {
+    pub(super) fn numbers_of_sum(&self, shared: bool) -> usize {
         match &self.way {
             Way::Pull(pulled) if shared => {
                 let longest = pulled.lanes.iter().flatten().map(|(_, terms)| terms.len()).max();
@@ -189,9 +196,8 @@ impl Sums {
 
     /// The weights in the order of the products, for one order of derivatives: times the constants, or their squares.
     pub(super) fn arrange<T: Scalar>(&self, second: bool, weights: &[T], constants: &[T], out: &mut [T]) {
-        let together = self.together();
-        for (factor, out) in self.arranged.iter().zip(out.chunks_exact_mut(together)) {
-            let weights = &weights[factor.weight as usize..][..together];
+        for (factor, out) in self.arranged.iter().zip(out.chunks_exact_mut(self.together)) {
+            let weights = &weights[factor.weight as usize..][..self.together];
             let constant = factor.constant.map_or(T::one(), |constant| constants[constant as usize]);
             let constant = if second { constant * constant } else { constant };
             out.iter_mut().zip(weights).for_each(|(o, &w)| *o = w * constant);

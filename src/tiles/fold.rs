@@ -22,8 +22,13 @@ use crate::scalar::Scalar;
 const MOST_WEIGHTS: usize = 1 << 14;
 
 /// The layers whose slopes are carried alone, in place of their rows.
-pub(super) fn folded<T: Scalar>(net: &Network<T>, locals: &[Option<Local>], wanted: Wanted) -> Vec<bool> {
-    let local = |id: LayerId| locals[id.index()].as_ref();
+pub(super) fn folded<T: Scalar>(
+    net: &Network<T>,
+    locals: &[Option<Local>],
+    wanted: Wanted,
+    needed: &[bool],
+) -> Vec<bool> {
+    let local = |id: LayerId| locals[id.index()].as_ref().filter(|_| needed[id.index()]);
     let shared = |id: LayerId| {
         let (kind, Some(local)) = (net.layer(id).kind(), local(id)) else { return false };
         net.operands(id).len() == 1

@@ -101,6 +101,12 @@ impl Frame {
         self.halo.shifted(self.start(tile))
     }
 
+    /// The positions of a tile that are covered, as if it began at zero: the last tiles may reach beyond.
+    pub(super) fn own(&self, tile: usize) -> Span {
+        let (start, end) = (self.start(tile), self.covered.end);
+        Span { start: [0; AXES], end: from_fn(|axis| (end[axis] - start[axis]).min(self.tile[axis] as i32)) }
+    }
+
     fn start(&self, tile: usize) -> Position {
         let [_, b, c] = self.tiles;
         let number = [tile / (b * c), tile / c % b, tile % c];

@@ -29,6 +29,8 @@ struct Read<'a> {
     second: bool,
     /// The numbers of the lines that are made.
     run: Range<usize>,
+    /// Whether they are added to what is there.
+    add: bool,
 }
 
 impl<T> Clone for InBox<'_, T> {
@@ -46,7 +48,7 @@ impl<'a, T: Scalar> InBox<'a, T> {
         let operands = net.operands(id);
         let linear = net.layer(id).kind().linear().expect("a linear layer");
         if let Some(matrix) = linear.across_channels().filter(|_| layer.multiplied) {
-            return multiply(matrix, self.block(operands[0]), out);
+            return multiply(matrix, self.block(operands[0]), Accum::Replace, out);
         }
         let weights = linear.weights(&layer.place);
         let mut run = layer.run.clone();
@@ -70,7 +72,7 @@ impl<'a, T: Scalar> InBox<'a, T> {
                     }
                     weights => weights,
                 };
-                let read = Read { operands, second, run: run.clone() };
+                let read = Read { operands, second, run: run.clone(), add: false };
                 match (&fan.way, weights) {
                     (Way::Push(pushed), Weights::Shared(weights)) => self.push(layer, fan, pushed, weights, &read, out),
                     (Way::Push(_), _) => unreachable!("only shared weights are pushed"),
@@ -81,6 +83,28 @@ impl<'a, T: Scalar> InBox<'a, T> {
             }
         }
         self.clean(layer, run, out);
+    }
+
+    /// Adds to the adjoint of a layer what a linear reader sends back.
+    pub(super) fn reverse(&self, layer: &Carried, reader: LayerId, sums: &[Sums], out: &mut [T], scratch: &mut [T]) {
+        let linear = self.net.layer(reader).kind().linear().expect("a linear reader");
+        if let Some(matrix) = linear.across_channels() {
+            return multiply(matrix.transpose(), self.block(reader), Accum::Add, out);
+        }
+        let weights = linear.weights(&self.carried(reader).place);
+        let read = Read { operands: &[reader], second: false, run: layer.run.clone(), add: true };
+        for fan in sums {
+            let Way::Pull(pulled) = &fan.way else { unreachable!("what is sent back is not pushed") };
+            let (arranged, space) = scratch.split_at_mut(fan.numbers());
+            let weights = match weights {
+                Weights::Shared(weights) => {
+                    fan.arrange(false, weights, &[], arranged);
+                    Weights::Shared(arranged)
+                }
+                weights => weights,
+            };
+            self.pull(layer, fan, pulled, (weights, 0), &read, [space, out]);
+        }
     }
 
     /// One order of a fan's sums, line by line of the result.
@@ -98,7 +122,7 @@ impl<'a, T: Scalar> InBox<'a, T> {
         let stride = (layer.lines[first + 1] - layer.lines[first]) * line;
         for (lane, parts) in pulled.lanes.iter().enumerate() {
             let out = &mut out[layer.line_of(first, lane, read.second) * line..];
-            let mut made = false;
+            let mut made = read.add;
             for (operand, terms) in parts {
                 let Some(from) = self.source(read, *operand) else { continue };
                 let terms = &pulled.terms[terms.clone()];
@@ -172,15 +196,21 @@ impl<'a, T: Scalar> InBox<'a, T> {
         self.lines.block(self.frame, self.buffers, id)
     }
 
+    /// The line of a lane, of first or of second order.
+    pub(super) fn line(&self, id: LayerId, channel: usize, lane: usize, second: bool) -> &'a [T] {
+        let line = self.frame.line();
+        &self.block(id)[self.carried(id).line_of(channel, lane, second) * line..][..line]
+    }
+
     pub(super) fn carried(&self, id: LayerId) -> &'a Carried {
         self.lines.carried(id)
     }
 }
 
 /// A matrix times the rows of all channels.
-fn multiply<T: Scalar>(matrix: MatRef<'_, T>, from: &[T], out: &mut [T]) {
+fn multiply<T: Scalar>(matrix: MatRef<'_, T>, from: &[T], accum: Accum, out: &mut [T]) {
     let (rows, columns) = matrix.shape();
     let width = out.len() / rows;
     let from = MatRef::from_row_major_slice(from, columns, width);
-    matmul(MatMut::from_row_major_slice_mut(out, rows, width), Accum::Replace, matrix, from, T::one(), Par::Seq);
+    matmul(MatMut::from_row_major_slice_mut(out, rows, width), accum, matrix, from, T::one(), Par::Seq);
 }

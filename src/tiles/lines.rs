@@ -4,12 +4,12 @@ use super::Wanted;
 use super::fans::Sums;
 use super::fold;
 use super::frame::{Frame, Span};
-use super::locals::{self, Local};
+use super::locals::{self, Local, Spans};
 use super::offsets::{Lanes, Offset};
 use crate::buffer::Buffer;
 use crate::layer::Kind;
 use crate::layer::stencil::{AXES, Place, Position};
-use crate::network::{LayerId, Network};
+use crate::network::{Layer, LayerId, Network};
 use crate::scalar::Scalar;
 use crate::schedule::Schedule;
 use std::ops::Range;
@@ -33,10 +33,10 @@ impl Lines {
         needed: &[bool],
         keep: impl Fn(LayerId) -> bool,
     ) -> Self {
-        let folded = fold::folded(net, locals, wanted);
+        let folded = fold::folded(net, locals, wanted, needed);
         let (first, second) = locals::orders(net, wanted, needed, &folded);
         let of_layer = |id: LayerId| {
-            let local = locals[id.index()].as_ref()?;
+            let local = locals[id.index()].as_ref().filter(|_| needed[id.index()])?;
             let read = net.readers(id).any(|(r, _)| needed[r.index()] && first[r.index()]);
             let packed = net.output_layers().contains(&id) && matches!(wanted, Wanted::Outputs { first: true, .. });
             let (first, second, folded) = (first[id.index()], second[id.index()], folded[id.index()]);
@@ -52,11 +52,45 @@ impl Lines {
         locals: &[Option<Local>],
         keep: impl Fn(LayerId) -> bool,
     ) -> Self {
-        let value: Lanes = Arc::new(vec![Offset { channel: 0, distance: [0; AXES] }]);
+        let value = numbered(1);
         let of_layer =
             |local: &Local| Carried::new(local, vec![value.clone(); local.place.channels], [true, false], false);
         // A function reads what it was made of once more, where its slopes are made.
         Self::new(net, locals.iter().map(|local| local.as_ref().map(of_layer)).collect(), keep, false)
+    }
+
+    /// σ' and σ'' of all functions, as the orders of the only lane; all are kept.
+    pub(super) fn of_slopes<T: Scalar>(net: &Network<T>, locals: &[Option<Local>]) -> Self {
+        let slope = numbered(1);
+        let of_layer = |(id, layer): (LayerId, &Layer<T>)| {
+            let Kind::Elementwise(e) = layer.kind() else { return None };
+            let local = locals[id.index()].as_ref()?;
+            let orders = [true, e.activation().is_curved()];
+            Some(Carried::new(local, vec![slope.clone(); local.place.channels], orders, false))
+        };
+        Self::new(net, net.layers().map(of_layer).collect(), |_| true, false)
+    }
+
+    /// The adjoints of `rows` outputs, as lanes, of the layers that `carried` names; those of inputs and curved
+    /// layers are kept.
+    pub(super) fn of_adjoints<T: Scalar>(
+        net: &Network<T>,
+        locals: &[Option<Local>],
+        rows: usize,
+        carried: impl Fn(LayerId) -> bool,
+    ) -> Self {
+        let rows = numbered(rows);
+        let of_layer = |(id, _): (LayerId, &Layer<T>)| {
+            let local = locals[id.index()].as_ref().filter(|_| carried(id))?;
+            Some(Carried::new(local, vec![rows.clone(); local.place.channels], [true, false], false))
+        };
+        let layers: Vec<Option<Carried>> = net.layers().map(of_layer).collect();
+        let order: Vec<LayerId> = net.layers().rev().map(|(id, _)| id).collect();
+        let size = |id: LayerId| layers[id.index()].as_ref().map_or(0, Carried::all_lines);
+        let readers = |id: LayerId| net.readers(id).map(|(reader, _)| reader).collect();
+        let keep = |id: LayerId| net.layer(id).kind().is_curved() || matches!(net.layer(id).kind(), Kind::Input);
+        let schedule = Schedule::new(&order, size, readers, keep, |_| None);
+        Lines { layers, schedule, weights: 0 }
     }
 
     fn new<T: Scalar>(
@@ -80,9 +114,9 @@ impl Lines {
     }
 
     /// Which numbers of the lines are made, from the positions of each layer that a tile needs.
-    pub(super) fn cut(&mut self, frame: &Frame, spans: &[Option<Span>]) {
-        for (layer, span) in self.layers.iter_mut().zip(spans) {
-            if let (Some(layer), Some(span)) = (layer, *span) {
+    pub(super) fn cut(&mut self, frame: &Frame, spans: &Spans) {
+        for (layer, span) in self.layers.iter_mut().zip(spans.each()) {
+            if let (Some(layer), Some(span)) = (layer, span) {
                 (layer.span, layer.run) = (span, frame.run(span));
             }
         }
@@ -182,4 +216,9 @@ impl Carried {
     pub(super) fn all_lines(&self) -> usize {
         *self.lines.last().expect("one more than channels")
     }
+}
+
+/// So many lanes that are told by their number alone.
+fn numbered(count: usize) -> Lanes {
+    Arc::new((0..count as u32).map(|channel| Offset { channel, distance: [0; AXES] }).collect())
 }

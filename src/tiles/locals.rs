@@ -31,7 +31,8 @@ pub(super) fn needed<T: Scalar>(net: &Network<T>, wanted: Wanted) -> Vec<bool> {
     needed
 }
 
-/// Places, links and lanes of all needed layers; and the axes that come back to their beginning.
+/// Places, links and lanes of all needed layers, and for sums of the last curved ones; and the axes that come back to
+/// their beginning.
 pub(super) fn locals<T: Scalar>(
     net: &Network<T>,
     wanted: Wanted,
@@ -44,12 +45,9 @@ pub(super) fn locals<T: Scalar>(
         let operands: Vec<&Place> = net.operands(id).iter().filter_map(|o| places[o.index()].as_ref()).collect();
         let alike = || operands.iter().all(|o| o.channels == operands[0].channels && o.shape == operands[0].shape);
         let none = || refused(layer, "is not the same sum at every position, which lanes by offset need");
-        if !needed[id.index()] {
-            // The terms of the last products are summed, though their lanes are not carried.
-            let summed = wanted.is_sums() && matches!(layer.kind(), Kind::Product);
-            if summed && !alike() {
-                return Err(none());
-            }
+        // The terms of the last curved layers are summed, though their lanes are not carried.
+        let summed = wanted.is_sums() && layer.kind().is_curved();
+        if !needed[id.index()] && !summed {
             places.push(None);
             parts.push((Vec::new(), Vec::new()));
             continue;
@@ -184,43 +182,106 @@ pub(super) fn orders<T: Scalar>(
     (first, second)
 }
 
-/// The positions of each layer that a tile needs.
-pub(super) fn spans<T: Scalar>(
-    net: &Network<T>,
-    locals: &[Option<Local>],
-    wanted: Wanted,
-    tile: Span,
-) -> Vec<Option<Span>> {
-    let mut spans: Vec<Option<Span>> = vec![None; locals.len()];
-    let add = |spans: &mut Vec<Option<Span>>, id: LayerId, span: Span| {
-        let here = &mut spans[id.index()];
-        *here = Some(here.map_or(span, |s| s.and(span)));
-    };
-    for (id, layer) in net.layers().rev() {
-        if !wanted.is_sums() && net.output_layers().contains(&id) {
-            add(&mut spans, id, tile);
-        }
-        let operands = net.operands(id);
-        if wanted.is_sums() && layer.kind().is_curved() {
-            // Whatever sees an input of the tile.
-            for &operand in operands {
-                let lanes = locals[operand.index()].iter().flat_map(|l| l.lanes.iter().flat_map(|lanes| lanes.iter()));
-                for lane in lanes {
-                    add(&mut spans, operand, tile.shifted(minus([0; AXES], lane.distance)));
+impl Local {
+    /// Every distance at which operand `q` is read; some more than once.
+    pub(super) fn reads(&self, q: usize) -> impl Iterator<Item = Position> {
+        let position_by_position = if self.fans.is_empty() { self.shifts.get(q) } else { None };
+        let links = self.fans.iter().flat_map(|fan| &fan.links).filter(move |link| link.operand == q);
+        links.map(|link| link.shift).chain(position_by_position.copied())
+    }
+
+    /// Where the layer's units see an input of a tile.
+    pub(super) fn seers(&self, tile: Span) -> impl Iterator<Item = Span> {
+        let lanes = self.lanes.iter().flat_map(|lanes| lanes.iter());
+        lanes.map(move |lane| tile.shifted(minus([0; AXES], lane.distance)))
+    }
+}
+
+/// Positions of each layer, around a tile that begins at zero.
+#[derive(Clone, Debug)]
+pub(super) struct Spans(Vec<Option<Span>>);
+
+/// Where lanes, adjoints and values are made for a tile.
+pub(super) struct Needed {
+    pub(super) lanes: Spans,
+    pub(super) adjoints: Spans,
+    pub(super) values: Spans,
+}
+
+impl Needed {
+    /// `heads` are the layers whose adjoints are known, if adjoints are made.
+    pub(super) fn around<T: Scalar>(
+        net: &Network<T>,
+        locals: &[Option<Local>],
+        wanted: Wanted,
+        heads: Option<&[LayerId]>,
+        tile: Span,
+    ) -> Self {
+        let (mut lanes, mut adjoints) = (Spans(vec![None; locals.len()]), Spans(vec![None; locals.len()]));
+        for (id, layer) in net.layers() {
+            if !wanted.is_sums() && net.output_layers().contains(&id) {
+                lanes.add(id, tile);
+            }
+            if wanted.reaches_inputs() && heads.is_some() && matches!(layer.kind(), Kind::Input) {
+                adjoints.add(id, tile);
+            }
+            if wanted.is_sums() && layer.kind().is_curved() {
+                let operands = net.operands(id);
+                let seers = |operand: LayerId| locals[operand.index()].iter().flat_map(|local| local.seers(tile));
+                operands.iter().for_each(|&operand| seers(operand).for_each(|span| lanes.add(operand, span)));
+                // It lies where its first operand does.
+                if heads.is_some() {
+                    seers(operands[0]).for_each(|span| adjoints.add(id, span));
                 }
             }
         }
-        let (Some(local), Some(span)) = (&locals[id.index()], spans[id.index()]) else { continue };
-        for fan in &local.fans {
-            for link in &fan.links {
-                add(&mut spans, operands[link.operand], span.shifted(link.shift));
-            }
-        }
-        if local.fans.is_empty() {
-            for (&operand, &shift) in operands.iter().zip(&local.shifts) {
-                add(&mut spans, operand, span.shifted(shift));
+        lanes.down(net, locals);
+        adjoints.up(net, locals);
+        let mut values = lanes.clone();
+        adjoints.each().zip(net.layers()).for_each(|(span, (id, _))| span.into_iter().for_each(|s| values.add(id, s)));
+        heads.into_iter().flatten().for_each(|&head| values.add(head, tile));
+        values.down(net, locals);
+        Needed { lanes, adjoints, values }
+    }
+
+    /// All positions.
+    pub(super) fn all(&self) -> impl Iterator<Item = Span> {
+        self.lanes.each().chain(self.values.each()).chain(self.adjoints.each()).flatten()
+    }
+}
+
+impl Spans {
+    pub(super) fn each(&self) -> impl Iterator<Item = Option<Span>> {
+        self.0.iter().copied()
+    }
+
+    pub(super) fn has(&self, id: LayerId) -> bool {
+        self.0[id.index()].is_some()
+    }
+
+    fn add(&mut self, id: LayerId, span: Span) {
+        let here = &mut self.0[id.index()];
+        *here = Some(here.map_or(span, |s| s.and(span)));
+    }
+
+    /// Also what the layers read of others.
+    fn down<T: Scalar>(&mut self, net: &Network<T>, locals: &[Option<Local>]) {
+        for (id, _) in net.layers().rev() {
+            let (Some(local), Some(span)) = (&locals[id.index()], self.0[id.index()]) else { continue };
+            for (q, &operand) in net.operands(id).iter().enumerate() {
+                local.reads(q).for_each(|shift| self.add(operand, span.shifted(shift)));
             }
         }
     }
-    spans
+
+    /// Also what reads the layers.
+    fn up<T: Scalar>(&mut self, net: &Network<T>, locals: &[Option<Local>]) {
+        for (id, _) in net.layers() {
+            let Some(span) = self.0[id.index()] else { continue };
+            for (reader, q) in net.readers(id) {
+                let shifts = locals[reader.index()].iter().flat_map(|local| local.reads(q));
+                shifts.for_each(|shift| self.add(reader, span.shifted(minus([0; AXES], shift))));
+            }
+        }
+    }
 }

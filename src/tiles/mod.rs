@@ -18,6 +18,7 @@
 //! (distances are then taken modulo its length). Lanes are zero where there is no unit, as what is padded with
 //! constants has no derivative.
 
+mod adjoints;
 mod fans;
 mod fold;
 mod frame;
@@ -39,13 +40,16 @@ pub(crate) use values::{Inputs, Values};
 use crate::cost;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Kind;
-use crate::layer::stencil::AXES;
+use crate::layer::stencil::{AXES, Position};
 use crate::network::{Layer, LayerId, Network};
 use crate::scalar::Scalar;
+use adjoints::Adjoints;
 use fans::Sums;
 use frame::{Frame, Span};
 use lines::Lines;
-use locals::{Local, spans};
+use std::array::from_fn;
+use locals::{Local, Needed};
+
 
 /// Most lanes of a channel.
 const MOST_LANES: usize = 1 << 12;
@@ -58,9 +62,9 @@ const SHORT: usize = 64;
 pub(crate) enum Wanted {
     /// First-order lanes of the outputs, second-order lanes of the outputs, or both.
     Outputs { first: bool, second: bool },
-    /// First-order lanes of what curved layers read, for weighted sums of their squares.
-    /// How many rows of weights there are.
-    Sums { rows: usize },
+    /// First-order lanes of what curved layers read, for weighted sums of their squares: a row of weights for each
+    /// output, and adjoints of the inputs too if the Jacobian is wanted.
+    Sums { rows: usize, jacobian: bool },
 }
 
 impl Wanted {
@@ -70,6 +74,11 @@ impl Wanted {
             Wanted::Outputs { first, second } => (first, second),
             Wanted::Sums { .. } => (false, false),
         }
+    }
+
+    /// Whether adjoints of the inputs are wanted, beside sums.
+    fn reaches_inputs(self) -> bool {
+        matches!(self, Wanted::Sums { jacobian: true, .. })
     }
 
     fn is_sums(self) -> bool {
@@ -84,6 +93,8 @@ pub(crate) struct Tiles {
     lanes: Lines,
     /// What the layers are in a box, where that can be made on the way.
     values: Option<Lines>,
+    /// For sums, their slopes and adjoints: where values are made, so are these.
+    adjoints: Option<Adjoints>,
     wanted: Wanted,
     /// The layers whose lanes are the result: outputs; for sums, inputs.
     targets: Vec<LayerId>,
@@ -105,36 +116,51 @@ impl Tiles {
         };
         // An input that reaches no output has no place.
         let targets: Vec<LayerId> = targets.iter().copied().filter(|t| locals[t.index()].is_some()).collect();
-        let place = |id: LayerId| locals[id.index()].as_ref().map(|l| &l.place);
-        let covered = targets.iter().filter_map(|&t| place(t)).map(Span::of).reduce(Span::and);
+        let heads = adjoints::heads(net, wanted, &locals, wrapped);
+        let made = values::can_be_made(net, &locals) && (heads.is_some() || !wanted.is_sums());
+        let heads = heads.filter(|_| made);
+        let covered = covered(&locals, &targets, heads.as_deref(), wrapped);
         let covered = covered.ok_or_else(|| Error::new(ErrorKind::WrongStrategy, "no output depends on an input"))?;
+        let around = |tile| Needed::around(net, &locals, wanted, heads.as_deref(), tile);
         let keep = |id: LayerId| !wanted.is_sums() && targets.contains(&id);
         let lanes = Lines::of_lanes(net, &locals, wanted, &needed, keep);
-        let values = values::can_be_made(net, wanted, &locals).then(|| Lines::of_values(net, &locals, keep));
+        let read_later = |id: LayerId| {
+            let by_product = net.readers(id).any(|(reader, _)| matches!(net.layer(reader).kind(), Kind::Product));
+            keep(id) || heads.as_ref().is_some_and(|heads| by_product || heads.contains(&id))
+        };
+        let values = made.then(|| Lines::of_values(net, &locals, read_later));
+        let adjoints = match (wanted, heads.clone()) {
+            (Wanted::Sums { rows, .. }, Some(heads)) => {
+                let frame = Frame::new(covered, [1; AXES], wrapped, |tile| tile);
+                Some(Adjoints::new(net, &locals, rows, heads, &around(frame.tile_at_zero())))
+            }
+            _ => None,
+        };
         let scratch = scratch(net, &lanes, &targets, wanted);
         let frame = Frame::new(covered, [1; AXES], wrapped, |t| t);
-        let mut tiles = Tiles { frame, lanes, values, wanted, targets, scratch };
-        tiles.cut(net, &locals, covered, wrapped, positions);
+        let mut tiles = Tiles { frame, lanes, values, adjoints, wanted, targets, scratch };
+        tiles.cut(covered, wrapped, positions, around);
         tiles.lanes.prepare_sums(net, &locals, &tiles.frame, false)?;
         if let Some(values) = &mut tiles.values {
             values.prepare_sums(net, &locals, &tiles.frame, true)?;
+        }
+        if let Some(adjoints) = &mut tiles.adjoints {
+            adjoints.prepare_sums(net, &locals, &tiles.frame);
         }
         Ok(tiles)
     }
 
     /// Chooses the tiles: as large as the lines of a box may be long, longer along the last axis, not more than an
     /// eighth of all.
-    fn cut<T: Scalar>(
+    fn cut(
         &mut self,
-        net: &Network<T>,
-        locals: &[Option<Local>],
         covered: Span,
         wrapped: [usize; AXES],
         positions: Option<usize>,
+        around: impl Fn(Span) -> Needed,
     ) {
         let frame = |tile: [usize; AXES]| {
-            let reach = |tile| spans(net, locals, self.wanted, tile).into_iter().flatten().fold(tile, Span::and);
-            Frame::new(covered, tile, wrapped, reach)
+            Frame::new(covered, tile, wrapped, |tile| around(tile).all().fold(tile, Span::and))
         };
         let limit = match positions {
             Some(positions) => positions,
@@ -161,11 +187,16 @@ impl Tiles {
                 None => break,
             }
         }
+        // As many tiles, all as long.
+        tile = from_fn(|axis| len[axis].div_ceil(len[axis].div_ceil(tile[axis])));
         self.frame = frame(tile);
-        let spans = spans(net, locals, self.wanted, self.frame.tile_at_zero());
-        self.lanes.cut(&self.frame, &spans);
+        let needed = around(self.frame.tile_at_zero());
+        self.lanes.cut(&self.frame, &needed.lanes);
         if let Some(values) = &mut self.values {
-            values.cut(&self.frame, &spans);
+            values.cut(&self.frame, &needed.values);
+        }
+        if let Some(adjoints) = &mut self.adjoints {
+            adjoints.cut(&self.frame, &needed);
         }
     }
 
@@ -179,13 +210,25 @@ impl Tiles {
         self.frame.tile().iter().product()
     }
 
+    /// For sums, the layers whose adjoints are known, if those below are made here.
+    pub(crate) fn heads(&self) -> &[LayerId] {
+        self.adjoints.as_ref().map_or(&[], |adjoints| &adjoints.heads)
+    }
+
+    /// Whether a layer has no place in the tiles.
+    pub(crate) fn is_outside(&self, id: LayerId) -> bool {
+        self.values.as_ref().is_some_and(|values| values.layers[id.index()].is_none())
+    }
+
     fn lines(&self) -> usize {
-        self.lanes.schedule.total() + self.values.as_ref().map_or(0, |v| v.schedule.total()) + self.scratch
+        let values = self.values.as_ref().map_or(0, |values| values.schedule.total());
+        self.lanes.schedule.total() + values + self.adjoints.as_ref().map_or(0, Adjoints::total) + self.scratch
     }
 
     /// Numbers of work space for weights.
     fn weights(&self) -> usize {
-        self.values.iter().fold(self.lanes.weights, |most, values| most.max(values.weights))
+        let adjoints = self.adjoints.as_ref().map(|adjoints| &adjoints.lines);
+        self.values.iter().chain(adjoints).fold(self.lanes.weights, |most, lines| most.max(lines.weights))
     }
 
     /// Numbers of work space for a tile.
@@ -196,7 +239,7 @@ impl Tiles {
     /// Of the cost model.
     pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>) -> u64 {
         // Sums are made of most lanes once more.
-        let rows = if let Wanted::Sums { rows } = self.wanted { rows as u64 } else { 0 };
+        let rows = if let Wanted::Sums { rows, .. } = self.wanted { rows as u64 } else { 0 };
         let tiles = self.count() as u64;
         let mut work = cost::Tiles::default();
         for (id, layer) in net.layers().filter_map(|(id, _)| Some((id, self.lanes.layers[id.index()].as_ref()?))) {
@@ -214,6 +257,13 @@ impl Tiles {
             work.numbers = work.numbers.saturating_add(numbers);
             work.layers += tiles;
         }
+        if let Some(adjoints) = &self.adjoints {
+            let all = (self.frame.line() as u64).saturating_mul(tiles);
+            let [shifted, products] = adjoints.products(net).map(|products| all.saturating_mul(products as u64));
+            work.shifted = work.shifted.saturating_add(shifted);
+            work.products = work.products.saturating_add(products);
+            work.numbers = work.numbers.saturating_add(all.saturating_mul(adjoints.numbers() as u64));
+        }
         cost::tiles(work)
     }
 
@@ -221,6 +271,21 @@ impl Tiles {
     pub(crate) fn lanes(&self) -> usize {
         self.lanes.layers.iter().flatten().flat_map(|l| l.lanes.iter().map(|lanes| lanes.len())).max().unwrap_or(0)
     }
+}
+
+/// What the tiles cover: all targets, and for sums the heads, whose units are summed. On an axis that comes back to its
+/// beginning the targets have all positions once.
+fn covered(
+    locals: &[Option<Local>],
+    targets: &[LayerId],
+    heads: Option<&[LayerId]>,
+    wrapped: [usize; AXES],
+) -> Option<Span> {
+    let span = |&id: &LayerId| locals[id.index()].as_ref().map(|local| Span::of(&local.place));
+    let covered = targets.iter().filter_map(span).reduce(Span::and)?;
+    let all = heads.into_iter().flatten().filter_map(span).fold(covered, Span::and);
+    let pick = |all: Position, covered: Position| from_fn(|k| if wrapped[k] > 0 { covered[k] } else { all[k] });
+    Some(Span { start: pick(all.start, covered.start), end: pick(all.end, covered.end) })
 }
 
 /// Numbers of a tile's lines that stay in a core's share of the caches: in smaller tiles the halo is a larger part, and
@@ -238,6 +303,6 @@ fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], want
     };
     let channels: usize =
         targets.iter().filter_map(|t| lanes.layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
-    let sums = if let Wanted::Sums { rows } = wanted { rows * channels } else { 0 };
+    let sums = if let Wanted::Sums { rows, .. } = wanted { rows * channels } else { 0 };
     3 + net.layers().map(rows).max().unwrap_or(0) + sums
 }

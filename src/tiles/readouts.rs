@@ -84,7 +84,7 @@ impl Tiles {
         Ok(Readout::by_rows(places, self.count(), channels * line))
     }
 
-    /// How the entries of a pattern are read from the sums: row `row_of(i)` of the sums at input j.
+    /// How the entries of a pattern are read from the sums, or from adjoints: row `row_of(i)` of them at input j.
     ///
     /// # Errors
     /// As [`read_outputs`](Self::read_outputs).

@@ -1,21 +1,24 @@
 //! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
 
 use super::Tiles;
+use super::adjoints::Ready;
 use super::linear::InBox;
 use super::lines::Carried;
+use super::values::Known;
 use crate::layer::Kind;
 use crate::layer::stencil::minus;
 use crate::network::LayerId;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};
-use crate::tape::Tape;
 use std::ops::Range;
 
-/// The weights of the units: adjoints of all rows, times σ'' of a function or 2 of a product.
+/// Adjoints, times σ'' of a function or 2 of a product the weights of the units.
 #[derive(Clone, Copy)]
 pub(crate) struct Weighted<'a, T> {
-    pub(crate) tape: &'a Tape<T>,
+    /// Outputs.
     pub(crate) rows: usize,
+    /// Those of the curved layers that are summed, where values are recorded; of the [heads](Tiles::heads), where they
+    /// are made.
     pub(crate) adjoint: &'a (dyn Fn(LayerId) -> Option<Rows<'a, T>> + Sync),
 }
 
@@ -24,12 +27,21 @@ impl Tiles {
         &self,
         lanes_in: InBox<'_, T>,
         id: LayerId,
+        known: Known<'_, T>,
         weighted: Weighted<'_, T>,
         sums: &mut [T],
         scratch: &mut [T],
     ) {
-        let Some(adjoint) = (weighted.adjoint)(id) else { return };
         let InBox { net, around, .. } = lanes_in;
+        let units = match known {
+            Known::Recorded(tape) => {
+                let Some(adjoint) = (weighted.adjoint)(id) else { return };
+                Units::Recorded { adjoint, second: tape.slopes(id).second }
+            }
+            Known::Ready(ready) if ready.adjoints.lines.layers[id.index()].is_some() => Units::Ready(ready),
+            Known::Ready(_) => return,
+            Known::Made(..) => unreachable!("sums are made of what is recorded or ready"),
+        };
         let operands = net.operands(id);
         let [a, b] = [operands[0], operands[operands.len() - 1]].map(|o| (lanes_in.carried(o), lanes_in.block(o)));
         let place = &a.0.place;
@@ -47,10 +59,20 @@ impl Tiles {
                 continue;
             }
             let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
-            let slopes = weighted.tape.slopes(id).second;
-            let second = if is_function { self.frame.line_of(place, channel, slopes, 0, around, second) } else { &[] };
+            let second = match units {
+                _ if !is_function => &[],
+                Units::Recorded { second: slopes, .. } => {
+                    self.frame.line_of(place, channel, slopes, 0, around, second)
+                }
+                Units::Ready(ready) => ready.slopes.line(id, channel, 0, true),
+            };
             for row in 0..weighted.rows {
-                let adjoint = self.frame.line_of(place, channel, adjoint, row, around, third);
+                let adjoint = match units {
+                    Units::Recorded { adjoint, .. } => {
+                        self.frame.line_of(place, channel, adjoint, row, around, third)
+                    }
+                    Units::Ready(ready) => ready.adjoints.line(id, channel, row, false),
+                };
                 vectorized(
                     #[inline(always)]
                     || {
@@ -83,6 +105,13 @@ impl Tiles {
             }
         }
     }
+}
+
+/// Adjoints and σ'' of a curved layer's units.
+#[derive(Clone, Copy)]
+enum Units<'a, T> {
+    Recorded { adjoint: Rows<'a, T>, second: Rows<'a, T> },
+    Ready(Ready<'a, T>),
 }
 
 fn line_of<'a, T>((layer, block): (&Carried, &'a [T]), channel: usize, lane: usize, line: usize) -> &'a [T] {

@@ -1,15 +1,17 @@
 //! Carries the lanes of one tile through the network.
 
+use super::adjoints::{Adjoints, Ready};
 use super::linear::InBox;
 use super::lines::{Carried, Lines};
 use super::sums::Weighted;
-use super::values::{Function, Known, Values};
+use super::values::{Function, Inputs, Known, Values};
 use super::{Tiles, Wanted};
 use crate::buffer::Buffer;
 use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
 use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::Scalar;
+use crate::tape::Tape;
 
 /// What is carried, at one point.
 #[derive(Clone, Copy)]
@@ -23,12 +25,15 @@ pub(crate) struct Point<'a, T> {
 pub(crate) struct Space<T> {
     lanes: Vec<Buffer<T>>,
     values: Vec<Buffer<T>>,
+    slopes: Vec<Buffer<T>>,
+    adjoints: Vec<Buffer<T>>,
     scratch: Buffer<T>,
 }
 
 impl<T> Default for Space<T> {
     fn default() -> Self {
-        Space { lanes: Vec::new(), values: Vec::new(), scratch: Buffer::default() }
+        let [lanes, values, slopes, adjoints] = [(); 4].map(|()| Vec::new());
+        Space { lanes, values, slopes, adjoints, scratch: Buffer::default() }
     }
 }
 
@@ -45,6 +50,10 @@ impl Tiles {
         if let Some(values) = &self.values {
             values.schedule.prepare(&mut space.values, line);
         }
+        if let Some(Adjoints { slopes, lines, .. }) = &self.adjoints {
+            slopes.schedule.prepare(&mut space.slopes, line);
+            lines.schedule.prepare(&mut space.adjoints, line);
+        }
         space.scratch.fit(self.scratch * line + self.weights());
     }
 
@@ -58,8 +67,12 @@ impl Tiles {
         packed: [&mut [T]; 3],
     ) {
         self.prepare(space);
-        let Space { lanes, values, scratch } = space;
-        self.sweep(point, tile, [lanes, values], scratch, None);
+        let Space { lanes, values, scratch, .. } = space;
+        let source = match point.values {
+            Values::Recorded(tape) => Source::Recorded(tape),
+            Values::Made(inputs) => Source::Made(inputs, values),
+        };
+        self.sweep(point.net, tile, lanes, source, scratch, None);
         let Wanted::Outputs { first, second } = self.wanted else { return };
         let [value, jacobian, diagonal] = packed;
         if let (Values::Made(_), Some(made)) = (point.values, &self.values) {
@@ -91,25 +104,53 @@ impl Tiles {
         }
     }
 
-    /// Adds up weighted squares of lanes at the inputs of a tile: `[row][channel][position]`.
+    /// Adds up weighted squares of lanes at the inputs of a tile: `[row][channel][position]`. Where values are made
+    /// here, also what each output has of the tile's units, see [`Adjoints::outputs`], and if the Jacobian is wanted,
+    /// the adjoints of the inputs.
     pub(crate) fn sums<T: Scalar>(
         &self,
         point: Point<'_, T>,
         tile: usize,
         space: &mut Space<T>,
         weighted: Weighted<'_, T>,
-        packed: &mut [T],
+        [value, jacobian, packed]: [&mut [T]; 3],
     ) {
         self.prepare(space);
-        let Space { lanes, values, scratch } = space;
+        let Space { lanes, values, slopes, adjoints, scratch } = space;
+        let source = match (point.values, &self.values, &self.adjoints) {
+            (Values::Made(inputs), Some(lines), Some(made)) => {
+                let (net, frame, around) = (point.net, &self.frame, self.frame.around(tile));
+                let in_box = |lines, buffers| InBox { net, frame, lines, around, buffers };
+                made.values(in_box(lines, &[]), inputs, [values, slopes], scratch);
+                let [values, slopes] = [in_box(lines, values), in_box(&made.slopes, slopes)];
+                value.fill(T::zero());
+                made.outputs(values, frame.own(tile), weighted, scratch, value);
+                made.adjoints([values, slopes], weighted, adjoints, scratch);
+                let ready = Ready { values, slopes, adjoints: in_box(&made.lines, adjoints) };
+                if self.wanted.reaches_inputs() {
+                    self.pack_adjoints(ready.adjoints, weighted.rows, jacobian);
+                }
+                Source::Ready(ready)
+            }
+            (Values::Recorded(tape), ..) => Source::Recorded(tape),
+            _ => unreachable!("only tiles that make values are asked to"),
+        };
         let line = self.frame.line();
-        let channels = self.input_channels(point.net);
-        let len = weighted.rows * channels * line;
-        let (sums, scratch) = scratch.split_at_mut(len);
+        let (sums, scratch) = scratch.split_at_mut(weighted.rows * self.input_channels(point.net) * line);
         sums.fill(T::zero());
-        self.sweep(point, tile, [lanes, values], scratch, Some((weighted, sums)));
+        self.sweep(point.net, tile, lanes, source, scratch, Some((weighted, sums)));
         for (packed, sums) in packed.chunks_exact_mut(self.frame.packed_line()).zip(sums.chunks_exact(line)) {
             self.pack(sums, packed);
+        }
+    }
+
+    /// The adjoints of all input channels, row by row.
+    fn pack_adjoints<T: Scalar>(&self, adjoints: InBox<'_, T>, rows: usize, packed: &mut [T]) {
+        let of_input = |&id: &LayerId| (0..adjoints.carried(id).place.channels).map(move |channel| (id, channel));
+        let channels = || self.targets.iter().flat_map(of_input);
+        let lines = (0..rows).flat_map(|row| channels().map(move |(id, channel)| adjoints.line(id, channel, row, false)));
+        for (line, packed) in lines.zip(packed.chunks_exact_mut(self.frame.packed_line())) {
+            self.pack(line, packed);
         }
     }
 
@@ -123,35 +164,30 @@ impl Tiles {
 
     fn sweep<T: Scalar>(
         &self,
-        point: Point<'_, T>,
+        net: &Network<T>,
         tile: usize,
-        [lanes, values]: [&mut [Buffer<T>]; 2],
+        lanes: &mut [Buffer<T>],
+        mut source: Source<'_, T>,
         scratch: &mut [T],
         mut weighted: Option<(Weighted<'_, T>, &mut [T])>,
     ) {
-        let net = point.net;
-        let around = self.frame.around(tile);
+        let (frame, around) = (&self.frame, self.frame.around(tile));
         for (id, layer) in net.layers() {
-            let frame = &self.frame;
+            let made = self.values.as_ref().filter(|_| matches!(source, Source::Made(..)));
             if let Some((weighted, sums)) = &mut weighted
                 && layer.kind().is_curved()
             {
                 let in_box = InBox { net, frame, lines: &self.lanes, around, buffers: lanes };
-                self.add_squares(in_box, id, *weighted, sums, scratch);
+                self.add_squares(in_box, id, source.known(made, in_box), *weighted, sums, scratch);
             }
             let Some(carried) = &self.lanes.layers[id.index()] else { continue };
             // Blocks that are made leave their places, so that the others can be read meanwhile.
-            let made = self.values.as_ref().filter(|_| matches!(point.values, Values::Made(_)));
             let slots = [self.lanes.schedule.slot(id), made.and_then(|made| made.schedule.slot(id))];
-            let (mut block, mut value) = (take(lanes, slots[0]), take(values, slots[1]));
+            let (mut block, mut value) = (take(lanes, slots[0]), source.take(slots[1]));
             let out = &mut block[..carried.all_lines() * frame.line()];
             let value_out = &mut value[..made.map_or(0, |made| made.carried(id).all_lines()) * frame.line()];
             let in_box = InBox { net, frame, lines: &self.lanes, around, buffers: lanes };
-            let known = match (point.values, made) {
-                (Values::Made(inputs), Some(lines)) => Known::Made(inputs, InBox { lines, buffers: values, ..in_box }),
-                (Values::Recorded(tape), _) => Known::Recorded(tape),
-                (Values::Made(_), None) => unreachable!("only tiles that make values are asked to"),
-            };
+            let known = source.known(made, in_box);
             if let Kind::Elementwise(e) = layer.kind() {
                 let function = known.function(in_box, id, e, self.wanted.orders().1, value_out);
                 let operand = net.operands(id)[0];
@@ -163,7 +199,7 @@ impl Tiles {
                 self.layer(in_box, id, known, out, scratch);
             }
             put(lanes, slots[0], block);
-            put(values, slots[1], value);
+            source.put(slots[1], value);
         }
     }
 
@@ -306,12 +342,49 @@ impl Tiles {
     }
 }
 
+/// Where the values and slopes in a box come from.
+enum Source<'a, T> {
+    Recorded(&'a Tape<T>),
+    /// To be made in these buffers, layer by layer before the lanes.
+    Made(Inputs<'a, T>, &'a mut [Buffer<T>]),
+    /// Made before all lanes.
+    Ready(Ready<'a, T>),
+}
+
+impl<T: Scalar> Source<'_, T> {
+    /// The buffer of the values of a layer, if they are made now.
+    fn take(&mut self, slot: Option<usize>) -> Buffer<T> {
+        match self {
+            Source::Made(_, values) => take(values, slot),
+            Source::Recorded(_) | Source::Ready(_) => Buffer::default(),
+        }
+    }
+
+    fn put(&mut self, slot: Option<usize>, buffer: Buffer<T>) {
+        if let Source::Made(_, values) = self {
+            put(values, slot, buffer);
+        }
+    }
+
+    /// What is known when a layer is come to.
+    fn known<'s>(&'s self, made: Option<&'s Lines>, lanes: InBox<'s, T>) -> Known<'s, T> {
+        match (self, made) {
+            (Source::Recorded(tape), _) => Known::Recorded(tape),
+            (Source::Made(inputs, values), Some(lines)) => {
+                Known::Made(*inputs, InBox { lines, buffers: values, ..lanes })
+            }
+            (Source::Made(..), None) => unreachable!("only tiles that make values are asked to"),
+            (Source::Ready(ready), _) => Known::Ready(*ready),
+        }
+    }
+}
+
 /// The buffer of a layer, if it has one.
-fn take<T>(buffers: &mut [Buffer<T>], slot: Option<usize>) -> Buffer<T> {
+pub(super) fn take<T>(buffers: &mut [Buffer<T>], slot: Option<usize>) -> Buffer<T> {
     slot.map(|slot| std::mem::take(&mut buffers[slot])).unwrap_or_default()
 }
 
-fn put<T>(buffers: &mut [Buffer<T>], slot: Option<usize>, buffer: Buffer<T>) {
+pub(super) fn put<T>(buffers: &mut [Buffer<T>], slot: Option<usize>, buffer: Buffer<T>) {
     if let Some(slot) = slot {
         buffers[slot] = buffer;
     }

@@ -6,7 +6,7 @@
 //! Exact: the same sums as of whole layers, in another order. Where there is no unit a line is zero, which is what
 //! layers read that are padded with zeros.
 
-use super::Wanted;
+use super::adjoints::Ready;
 use super::linear::InBox;
 use super::locals::Local;
 use crate::layer::{Elementwise, Kind, Slopes};
@@ -32,13 +32,12 @@ pub(crate) struct Inputs<'a, T> {
     pub(crate) outside: &'a Mutex<Option<Outside<T>>>,
 }
 
-/// Whether the values can be made tile by tile: outputs are wanted, and functions are the same at every position.
-pub(super) fn can_be_made<T: Scalar>(net: &Network<T>, wanted: Wanted, locals: &[Option<Local>]) -> bool {
-    let alike = |id: LayerId| match (net.layer(id).kind(), &locals[id.index()]) {
+/// Whether the values can be made tile by tile: functions are the same at every position, and all inputs have a place.
+pub(super) fn can_be_made<T: Scalar>(net: &Network<T>, locals: &[Option<Local>]) -> bool {
+    net.layers().all(|(id, layer)| match (layer.kind(), &locals[id.index()]) {
         (Kind::Elementwise(e), Some(local)) => e.is_by_channel(local.place.channels),
         _ => true,
-    };
-    !wanted.is_sums() && net.layers().all(|(id, _)| alike(id))
+    })
 }
 
 /// The same for the positions of a box.
@@ -47,6 +46,8 @@ pub(super) enum Known<'a, T> {
     Recorded(&'a Tape<T>),
     /// The lines of the values so far.
     Made(Inputs<'a, T>, InBox<'a, T>),
+    /// All values and slopes of the box.
+    Ready(Ready<'a, T>),
 }
 
 impl<'a, T: Scalar> Known<'a, T> {
@@ -75,6 +76,7 @@ impl<'a, T: Scalar> Known<'a, T> {
                 let curved = second && function.activation().is_curved();
                 Function::Made { function, curved, id, values, inputs, out }
             }
+            Known::Ready(ready) => Function::Ready { slopes: ready.slopes, id },
         }
     }
 
@@ -96,7 +98,7 @@ impl<'a, T: Scalar> Known<'a, T> {
                 let (place, there) = (&lanes.carried(operand).place, lanes.around.shifted(shift));
                 frame.line_of(place, channel, tape.values(operand), 0, there, space)
             }
-            Known::Made(_, values) => {
+            Known::Made(_, values) | Known::Ready(Ready { values, .. }) => {
                 let space = &mut space[..frame.line()];
                 space.fill(T::zero());
                 space[values.carried(id).run.clone()].copy_from_slice(values.shifted(id, q, channel));
@@ -194,6 +196,11 @@ pub(super) enum Function<'a, T> {
         lanes: InBox<'a, T>,
         id: LayerId,
     },
+    /// Made before.
+    Ready {
+        slopes: InBox<'a, T>,
+        id: LayerId,
+    },
     /// Values are made with the slopes.
     Made {
         function: &'a Elementwise,
@@ -215,6 +222,7 @@ impl<T: Scalar> Function<'_, T> {
     pub(super) fn is_curved(&self) -> bool {
         match self {
             Function::Recorded { slopes, .. } => slopes.second.width > 0,
+            Function::Ready { slopes, id } => slopes.carried(*id).second,
             Function::Made { curved, .. } => *curved,
         }
     }
@@ -226,6 +234,10 @@ impl<T: Scalar> Function<'_, T> {
             let line = |slopes: Rows<'s, T>, space| frame.line_of(place, channel, slopes, 0, around, space);
             let curved = slopes.second.width > 0;
             return [line(slopes.first, first), if curved { line(slopes.second, second) } else { &[] }];
+        }
+        if let Function::Ready { slopes, id } = self {
+            let second = if slopes.carried(*id).second { slopes.line(*id, channel, 0, true) } else { &[] };
+            return [slopes.line(*id, channel, 0, false), second];
         }
         let second = if self.is_curved() { second } else { &mut [] };
         self.write(channel, first, second);
@@ -241,6 +253,13 @@ impl<T: Scalar> Function<'_, T> {
                     if !line.is_empty() {
                         let there = &slopes.data[channel * place.positions() * slopes.width..];
                         frame.load(place, there, slopes.width, around, line);
+                    }
+                }
+            }
+            Function::Ready { slopes, id } => {
+                for (line, is_second) in [(first, false), (second, true)] {
+                    if !line.is_empty() {
+                        line.copy_from_slice(slopes.line(*id, channel, 0, is_second));
                     }
                 }
             }

@@ -1,0 +1,361 @@
+//! Adjoints made on the way: those of the units around a tile, from the layers that others outside of the tiles read.
+//!
+//! Where no layer outside is curved, the adjoints of the *heads*, which are read there, do not depend on a point. From
+//! there they are carried down in the box: a local layer's reverse is a sum of shifted lines too,
+//!
+//! ```text
+//! ā_in[i][p] = Σ_{o, t}  w[o, i, t] · ā_out[o][p − t].
+//! ```
+//!
+//! So are the values and slopes made there that this and the lanes need, and nothing is recorded for all units.
+//!
+//! Exact: the same sums as of whole layers, in another order. Where there is no unit a line is zero: what is padded
+//! with zeros takes no part.
+
+use super::Wanted;
+use super::fans::Sums;
+use super::frame::{Frame, Span};
+use super::kernel::{Factor, Product};
+use super::linear::InBox;
+use super::lines::{Carried, Lines};
+use super::locals::{Local, Needed};
+use super::sums::Weighted;
+use super::sweep::{put, take};
+use super::values::{Function, Inputs};
+use crate::buffer::Buffer;
+use crate::layer::stencil::{AXES, Link, Position, Weights, minus};
+use crate::layer::{Elementwise, Kind, Lanes, Slopes};
+use crate::network::{LayerId, Network};
+use crate::rows::Rows;
+use crate::scalar::{Scalar, add_products, vectorized};
+
+/// Most links of a layer whose adjoints are made on the way.
+const MOST_LINKS: usize = 1 << 20;
+
+/// The adjoints of a local network, prepared.
+#[derive(Clone, Debug)]
+pub(super) struct Adjoints {
+    /// The local layers that are outputs or that layers outside read.
+    pub(super) heads: Vec<LayerId>,
+    /// σ' and σ'' of each function.
+    pub(super) slopes: Lines,
+    pub(super) lines: Lines,
+    /// What each layer's adjoint is made of.
+    back: Vec<Vec<Back>>,
+}
+
+/// The adjoint of a reader, on its way to operand `place`; `sums` if it is linear and no matrix.
+#[derive(Clone, Debug)]
+struct Back {
+    reader: LayerId,
+    place: usize,
+    sums: Vec<Sums>,
+}
+
+/// Values, slopes and adjoints in a box, made before the lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Ready<'a, T> {
+    pub(super) values: InBox<'a, T>,
+    pub(super) slopes: InBox<'a, T>,
+    pub(super) adjoints: InBox<'a, T>,
+}
+
+/// The local layers that are outputs or that layers outside read, if adjoints can be made from theirs.
+pub(super) fn heads<T: Scalar>(
+    net: &Network<T>,
+    wanted: Wanted,
+    locals: &[Option<Local>],
+    wrapped: [usize; AXES],
+) -> Option<Vec<LayerId>> {
+    let local = |id: LayerId| locals[id.index()].as_ref();
+    let whole = |local: &Local| (0..AXES).all(|axis| [0, local.place.shape[axis]].contains(&wrapped[axis]));
+    let mut heads = Vec::new();
+    // Whether an adjoint is sent through the layer.
+    let mut above = vec![false; locals.len()];
+    for (id, layer) in net.layers() {
+        let Some(here) = local(id) else {
+            // From outside the adjoints come without a point, and values are told by them.
+            if layer.kind().linear().is_none() {
+                return None;
+            }
+            continue;
+        };
+        let sent = net.operands(id).iter().any(|o| above[o.index()]);
+        let is_first = wanted.reaches_inputs() && matches!(layer.kind(), Kind::Input);
+        above[id.index()] = sent || is_first || layer.kind().is_curved();
+        let inside = net.readers(id).filter(|(reader, _)| local(*reader).is_some()).count();
+        let is_head = net.output_layers().contains(&id) || inside < net.readers(id).count();
+        if is_head && (inside > 0 || !whole(here)) {
+            return None;
+        }
+        // Weights that differ from position to position are not told by a distance.
+        let each = || layer.kind().linear().is_some_and(|l| matches!(l.weights(&here.place), Weights::Each(_)));
+        let links = || here.fans.iter().map(|fan| fan.channels.len() * fan.links.len()).sum::<usize>();
+        if sent && (each() || links() > MOST_LINKS) {
+            return None;
+        }
+        if is_head {
+            heads.push(id);
+        }
+    }
+    wanted.is_sums().then_some(heads)
+}
+
+impl Adjoints {
+    /// The sums are prepared when the frame is known.
+    pub(super) fn new<T: Scalar>(
+        net: &Network<T>,
+        locals: &[Option<Local>],
+        rows: usize,
+        heads: Vec<LayerId>,
+        needed: &Needed,
+    ) -> Self {
+        let slopes = Lines::of_slopes(net, locals);
+        let lines = Lines::of_adjoints(net, locals, rows, |id| needed.adjoints.has(id));
+        Adjoints { heads, slopes, lines, back: Vec::new() }
+    }
+
+    /// Numbers of lines.
+    pub(super) fn total(&self) -> usize {
+        self.slopes.schedule.total() + self.lines.schedule.total()
+    }
+
+    pub(super) fn cut(&mut self, frame: &Frame, needed: &Needed) {
+        self.slopes.cut(frame, &needed.values);
+        self.lines.cut(frame, &needed.adjoints);
+    }
+
+    /// Prepares the sums of all readers.
+    pub(super) fn prepare_sums<T: Scalar>(&mut self, net: &Network<T>, locals: &[Option<Local>], frame: &Frame) {
+        self.back = net.layers().map(|(id, _)| self.back(net, locals, frame, id)).collect();
+        let sums = self.back.iter().flatten().flat_map(|back| &back.sums);
+        self.lines.weights = sums.map(|sums| sums.numbers() + sums.numbers_of_sum(true)).max().unwrap_or(0);
+    }
+
+    fn back<T: Scalar>(&self, net: &Network<T>, locals: &[Option<Local>], frame: &Frame, id: LayerId) -> Vec<Back> {
+        let Some(layer) = &self.lines.layers[id.index()] else { return Vec::new() };
+        let of_reader = |(reader, place): (LayerId, usize)| {
+            let (from, local) = (self.lines.layers[reader.index()].as_ref()?, locals[reader.index()].as_ref()?);
+            let sums = match net.layer(reader).kind().linear() {
+                Some(linear) if linear.across_channels().is_none() => {
+                    let shared = matches!(linear.weights(&local.place), Weights::Shared(_));
+                    transposed(layer, from, local, place, shared, frame)
+                }
+                _ => Vec::new(),
+            };
+            Some(Back { reader, place, sums })
+        };
+        net.readers(id).filter_map(of_reader).collect()
+    }
+
+    /// Lines made.
+    pub(super) fn numbers(&self) -> usize {
+        self.lines.layers.iter().chain(&self.slopes.layers).flatten().map(Carried::all_lines).sum()
+    }
+
+    /// Numbers multiplied and added, in sums of shifted lines and in products with a matrix.
+    pub(super) fn products<T: Scalar>(&self, net: &Network<T>) -> [usize; 2] {
+        let mut products = [0; 2];
+        for (layer, back) in self.lines.layers.iter().zip(&self.back) {
+            let Some(layer) = layer else { continue };
+            for back in back {
+                products[0] += back.sums.iter().map(|sums| sums.products).sum::<usize>();
+                if net.layer(back.reader).kind().linear().is_some_and(|l| l.across_channels().is_some()) {
+                    products[1] += layer.place.channels * self.lines.carried(back.reader).all_lines();
+                }
+            }
+        }
+        products
+    }
+}
+
+/// The sums that a linear reader's reverse is, for channels of the operand that are read alike.
+fn transposed(
+    layer: &Carried,
+    reader: &Carried,
+    local: &Local,
+    place: usize,
+    shared: bool,
+    frame: &Frame,
+) -> Vec<Sums> {
+    // For each channel of the operand the channels that read it, from where, and with which weights.
+    let mut reads: Vec<Vec<(usize, Position, u32)>> = vec![Vec::new(); layer.place.channels];
+    for fan in &local.fans {
+        for &Link { channel, shift, weight, .. } in fan.links.iter().filter(|link| link.operand == place) {
+            reads[channel].extend(fan.channels.clone().enumerate().map(|(k, to)| (to, shift, (weight + k) as u32)));
+        }
+    }
+    let alike = |a: &[(usize, Position, u32)], b: &[(usize, Position, u32)]| {
+        a.iter().map(|read| (read.0, read.1)).eq(b.iter().map(|read| (read.0, read.1)))
+    };
+    let lanes = layer.orders_of(0);
+    let mut sums = Vec::new();
+    let mut start = 0;
+    while start < reads.len() {
+        // Without weights channels are added one by one.
+        let more = reads[start + 1..].iter().take_while(|next| shared && alike(&reads[start], next)).count();
+        let channels = start..start + 1 + more;
+        let read = |lane: usize, &(from, shift, _): &(usize, Position, u32)| Product {
+            lane,
+            operand: 0,
+            line: reader.line(from, lane) * frame.line(),
+            rise: 0,
+            step: -frame.step(shift),
+            factor: Factor { weight: 0, constant: None },
+        };
+        let of_lane = |lane: usize| reads[start].iter().map(move |of_channel| read(lane, of_channel));
+        let products: Vec<Product> = (0..lanes).flat_map(of_lane).collect();
+        let factor = |number: usize, k: usize| Factor { weight: reads[start + k][number].2, constant: None };
+        let of_product = |number: usize| (0..channels.len()).map(move |k| factor(number, k));
+        let arranged = (0..reads[start].len()).filter(|_| shared).flat_map(of_product).collect();
+        sums.push(Sums::apart(channels.clone(), lanes, &products, arranged));
+        start = channels.end;
+    }
+    sums
+}
+
+impl Adjoints {
+    /// Makes values and slopes of a box.
+    pub(super) fn values<T: Scalar>(
+        &self,
+        values: InBox<'_, T>,
+        inputs: Inputs<'_, T>,
+        [made, slopes]: [&mut [Buffer<T>]; 2],
+        scratch: &mut [T],
+    ) {
+        let InBox { net, frame, lines, .. } = values;
+        for (id, layer) in net.layers() {
+            let Some(carried) = &lines.layers[id.index()] else { continue };
+            let slots = [lines.schedule.slot(id), self.slopes.schedule.slot(id)];
+            let (mut value, mut slope) = (take(made, slots[0]), take(slopes, slots[1]));
+            let out = &mut value[..carried.all_lines() * frame.line()];
+            let values = InBox { buffers: made, ..values };
+            if let Kind::Elementwise(e) = layer.kind() {
+                let curved = e.activation().is_curved();
+                let mut function = Function::Made { function: e, curved, id, values, inputs, out };
+                let width = self.slopes.carried(id).orders() * frame.line();
+                let slopes = slope.chunks_exact_mut(width).take(carried.place.channels);
+                for (channel, slopes) in slopes.enumerate() {
+                    let (first, second) = slopes.split_at_mut(frame.line());
+                    function.write(channel, first, second);
+                }
+            } else {
+                values.values(id, inputs, out, scratch);
+            }
+            put(made, slots[0], value);
+            put(slopes, slots[1], slope);
+        }
+    }
+
+    /// Adds `Σ ā h` over the tile's own units of all heads to the number of each row: what the outputs have of them.
+    pub(super) fn outputs<T: Scalar>(
+        &self,
+        values: InBox<'_, T>,
+        own: Span,
+        weighted: Weighted<'_, T>,
+        scratch: &mut [T],
+        out: &mut [T],
+    ) {
+        let frame = values.frame;
+        for &head in &self.heads {
+            let (place, block) = (&values.carried(head).place, values.block(head));
+            let Some(adjoint) = (weighted.adjoint)(head) else { continue };
+            for (channel, value) in block.chunks_exact(frame.line()).enumerate() {
+                for (row, out) in out.iter_mut().enumerate() {
+                    let adjoint = frame.line_of(place, channel, adjoint, row, values.around, scratch);
+                    for numbers in frame.rows(own) {
+                        *out = *out + dot(&adjoint[numbers.clone()], &value[numbers]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the adjoints of a box.
+    pub(super) fn adjoints<T: Scalar>(
+        &self,
+        [values, slopes]: [InBox<'_, T>; 2],
+        weighted: Weighted<'_, T>,
+        adjoints: &mut [Buffer<T>],
+        scratch: &mut [T],
+    ) {
+        let InBox { net, frame, around, .. } = values;
+        let line = frame.line();
+        for (id, _) in net.layers().rev() {
+            let Some(layer) = &self.lines.layers[id.index()] else { continue };
+            let slot = self.lines.schedule.slot(id);
+            let mut block = take(adjoints, slot);
+            let out = &mut block[..layer.all_lines() * line];
+            out.fill(T::zero());
+            if let Some(known) = (weighted.adjoint)(id).filter(|_| self.heads.contains(&id)) {
+                for (number, out) in out.chunks_exact_mut(line).enumerate() {
+                    let (channel, row) = (number / weighted.rows, number % weighted.rows);
+                    let first = channel * layer.place.positions() * weighted.rows + row;
+                    frame.load(&layer.place, &known.data[first..], weighted.rows, around, out);
+                }
+            }
+            let ready = Ready { values, slopes, adjoints: InBox { lines: &self.lines, buffers: adjoints, ..values } };
+            self.back[id.index()].iter().for_each(|back| ready.pull(layer, back, weighted.rows, out, scratch));
+            values.clean(layer, layer.run.clone(), out);
+            put(adjoints, slot, block);
+        }
+    }
+}
+
+impl<'a, T: Scalar> Ready<'a, T> {
+    /// Adds what a reader sends back.
+    fn pull(&self, layer: &Carried, back: &Back, rows: usize, out: &mut [T], scratch: &mut [T]) {
+        let Ready { values, slopes, adjoints } = *self;
+        let &Back { reader, place, ref sums } = back;
+        let (net, line) = (adjoints.net, adjoints.frame.line());
+        let block = adjoints.block(reader).chunks_exact(rows * line);
+        let of_channels = out.chunks_exact_mut(rows * line).zip(block).enumerate();
+        match net.layer(reader).kind() {
+            Kind::Elementwise(_) => of_channels.for_each(|(channel, (out, adjoint))| {
+                let first = Rows::new(slopes.line(reader, channel, 0, false), line);
+                let slopes = Slopes { first, second: Rows::none() };
+                let lanes = Lanes { count: rows, samples: line };
+                Elementwise::reverse(0..1, slopes, lanes, Rows::new(adjoint, rows * line), out);
+            }),
+            Kind::Product => {
+                // ā_q[p + s_q] += z_{1-q}[p + s_{1-q}] ā[p].
+                let shifts = &adjoints.carried(reader).shifts;
+                let (here, there) = (shifts[place], shifts[1 - place]);
+                let [from, partner] = [minus([0; AXES], here), minus(there, here)].map(|s| adjoints.frame.step(s));
+                let run = |by: isize| {
+                    let start = layer.run.start.checked_add_signed(by).expect("within the box");
+                    start..start + layer.run.len()
+                };
+                for (channel, (out, adjoint)) in of_channels {
+                    let value = &values.line(net.operands(reader)[1 - place], channel, 0, false)[run(partner)];
+                    for (out, adjoint) in out.chunks_exact_mut(line).zip(adjoint.chunks_exact(line)) {
+                        add_products_of(value, &adjoint[run(from)], &mut out[layer.run.clone()]);
+                    }
+                }
+            }
+            _ => adjoints.reverse(layer, reader, sums, out, scratch),
+        }
+    }
+}
+
+/// `out += a b`.
+fn add_products_of<T: Scalar>(a: &[T], b: &[T], out: &mut [T]) {
+    vectorized(
+        #[inline(always)]
+        || out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (&a, &b))| *o = a.mul_add(b, *o)),
+    );
+}
+
+/// `Σ a b`.
+fn dot<T: Scalar>(a: &[T], b: &[T]) -> T {
+    vectorized(
+        #[inline(always)]
+        || {
+            let mut sums = [T::zero(); 32];
+            let ((a, more_a), (b, more_b)) = (a.as_chunks(), b.as_chunks());
+            a.iter().zip(b).for_each(|(a, b)| add_products(&mut sums, a, b));
+            let rest = more_a.iter().zip(more_b).fold(T::zero(), |sum, (&a, &b)| a.mul_add(b, sum));
+            sums.into_iter().fold(rest, |sum, part| sum + part)
+        },
+    )
+}
