@@ -15,6 +15,9 @@ use crate::tape::tape_size;
 use crate::tiles::Tiles;
 use std::fmt;
 
+/// Tasks that a large network is cut into if it is to be evaluated at one point, for all threads to have some.
+const TASKS: usize = 8;
+
 /// How a [`Plan`] is made; the default lets colorjet choose.
 ///
 /// ```
@@ -173,6 +176,8 @@ impl Plan {
         let max_bytes = max_bytes.unwrap_or_else(memory::available_bytes);
         let (n, m) = (net.inputs(), net.outputs());
         let sparsity = Sparsity::within(net, max_bytes)?;
+        // Points are tasks too.
+        let tasks = TASKS.div_ceil(points.unwrap_or(1).max(1));
         let points = Points::of(points);
         let width = |of: fn(usize, u64, Points) -> usize| {
             move |lanes: usize| lane_block.unwrap_or_else(|| of(lanes, net.operations(), points)).min(lanes).max(1)
@@ -186,6 +191,7 @@ impl Plan {
             max_bytes,
             lanes,
             tile,
+            tasks,
             width: &width(lane_width),
             wide: &width(lane_width_with_sum),
         };

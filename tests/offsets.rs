@@ -7,7 +7,7 @@ use colorjet::{
     Activation, ConvOptions, ErrorKind, LaneKind, LayerId, Network, NetworkBuilder, PadMode, Plan, PlanOptions,
     Quantity, Strategy,
 };
-use ndarray::{Array1, Array2, ArrayD, IxDyn};
+use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
 use proptest::prelude::*;
 use random::Random;
 use sprs::{CsMat, TriMat};
@@ -278,7 +278,7 @@ proptest! {
         // With the Jacobian, outputs that see one input have adjoint lanes of their own.
         let base = PlanOptions::new(Quantity::HessianDiagonal).with_jacobian();
         let oracle = Plan::with(&net, &base.clone().strategy(Strategy::Dense)).unwrap();
-        let exact = oracle.run(&net, x.view()).unwrap();
+        let exact = oracle.run_all(&net, x.view()).unwrap();
         let offset = base.lanes(LaneKind::Offset);
         let forced = offset.clone().strategy(Strategy::Nodal);
         if let Err(e) = Plan::with(&net, &forced) {
@@ -287,11 +287,24 @@ proptest! {
             prop_assert!(net.output_layers().len() > 1 || e.to_string().contains("comes back"), "{}", e);
             return Ok(());
         }
-        for options in [offset.clone(), offset.tile(tile), forced] {
-            let plan = Plan::with(&net, &options).unwrap();
+        let alone = PlanOptions::new(Quantity::HessianDiagonal).lanes(LaneKind::Offset).strategy(Strategy::Nodal);
+        for options in [offset.clone(), offset.tile(tile), forced, alone.clone(), alone.tile(tile)] {
+            let plan = match Plan::with(&net, &options) {
+                Ok(plan) => plan,
+                // Where no output needs the Jacobian of another, they may share an adjoint lane.
+                Err(e) => {
+                    prop_assert!(e.to_string().contains("share an adjoint lane"), "{}", e);
+                    continue;
+                }
+            };
             // Where nothing is curved, there is nothing to choose.
             prop_assert!(plan.strategy() == Strategy::Nodal || plan.pattern().nnz() == 0);
-            compare(&plan.run(&net, x.view()).unwrap(), &exact)?;
+            let all = plan.run_all(&net, x.view()).unwrap();
+            compare_values(&all.value, &exact.value)?;
+            compare(&all.hessian_diagonal.unwrap(), exact.hessian_diagonal.as_ref().unwrap())?;
+            if let Some(jacobian) = all.jacobian {
+                compare(&jacobian, exact.jacobian.as_ref().unwrap())?;
+            }
         }
     }
 }
@@ -299,7 +312,7 @@ proptest! {
 /// Large enough for several tiles of the size that fits the cache, on every axis.
 #[test]
 fn large_grids_agree_with_lanes_by_color() {
-    let conv = |axes: &[usize], channels: &[usize], periodic: bool| {
+    let conv = |axes: &[usize], channels: &[usize], periodic: bool, energy: bool| {
         let mut builder = Network::builder();
         let mut layer = builder.input("x", &[&[1], axes].concat()).unwrap();
         let mut random = Random(7);
@@ -318,17 +331,23 @@ fn large_grids_agree_with_lanes_by_color() {
             layer = builder.conv(&format!("conv{number}"), layer, weight, None, &options).unwrap();
             layer = builder.activation(&format!("tanh{number}"), layer, Activation::Tanh).unwrap();
         }
+        if energy {
+            let units = builder.shape(layer).unwrap().iter().product();
+            let weight = Array2::from_shape_vec((2, units), random.weights(2 * units, units)).unwrap();
+            layer = builder.dense("sum", layer, weight, Some(Array1::from(random.numbers(2)))).unwrap();
+        }
         builder.build(&[layer]).unwrap()
     };
     // With and without first layers of one input each, and with few channels made of many in the end.
     for (axes, channels) in [(&[5000][..], &[1, 5, 9, 2][..]), (&[70, 65], &[1, 5, 9, 3]), (&[17, 16, 19], &[1, 9, 2])]
     {
-        for periodic in [false, true] {
-            let net = conv(axes, channels, periodic);
+        for (periodic, energy) in [(false, false), (true, false), (false, true), (true, true)] {
+            let net = conv(axes, channels, periodic, energy);
             let x = point(&net, 3);
             let options = |lanes| PlanOptions::new(Quantity::HessianDiagonal).with_jacobian().lanes(lanes);
+            let strategy = if energy { Strategy::Nodal } else { Strategy::DoubleForward };
             let [offset, color] = [LaneKind::Offset, LaneKind::Color].map(|lanes| {
-                let plan = Plan::with(&net, &options(lanes).strategy(Strategy::DoubleForward)).unwrap();
+                let plan = Plan::with(&net, &options(lanes).strategy(strategy)).unwrap();
                 plan.run_all(&net, x.view()).unwrap()
             });
             compare(&offset.hessian_diagonal.unwrap(), &color.hessian_diagonal.unwrap()).unwrap();
@@ -342,7 +361,7 @@ fn large_grids_agree_with_lanes_by_color() {
 #[test]
 fn the_first_unit_outside_of_a_domain_is_named() {
     // σ of a first sum, and a sum of that; positions on one axis and on two.
-    let net = |function: Activation, axes: &[usize]| {
+    let net = |function: Activation, axes: &[usize], energy: bool| {
         let mut random = Random(2);
         let kernel = |dims: [usize; 2], weights| {
             let dims = [&dims[..], &vec![3; axes.len()]].concat();
@@ -358,17 +377,25 @@ fn the_first_unit_outside_of_a_domain_is_named() {
         let chain = Network::chain([&[1], axes].concat()).conv(kernel([2, 1], copies), None, &first);
         let chain = chain.activation(function);
         let weights = random.numbers(4 * window);
-        chain.conv(kernel([2, 2], weights), None, &options).activation(Activation::Softplus).build().unwrap()
+        let chain = chain.conv(kernel([2, 2], weights), None, &options).activation(Activation::Softplus);
+        if !energy {
+            return chain.build().unwrap();
+        }
+        // What is cut off on the way makes the first layer smaller than the input.
+        let units = 2 * axes.iter().map(|len| len - 2).product::<usize>();
+        let weight = Array2::from_shape_vec((1, units), random.weights(units, units)).unwrap();
+        chain.dense(weight, array![0.5]).build().unwrap()
     };
-    for axes in [&[6000][..], &[80, 70]] {
+    for (axes, energy) in [(&[6000][..], false), (&[80, 70], false), (&[6000], true), (&[80, 70], true)] {
         let n: usize = axes.iter().product();
+        let strategy = if energy { Strategy::Nodal } else { Strategy::DoubleForward };
         for (function, inside, outside) in
             [(Activation::Log, 0.5, -1.0), (Activation::Sqrt, 0.5, 0.0), (Activation::Exp, 0.5, 500.0)]
         {
-            let net = net(function.clone(), axes);
+            let net = net(function.clone(), axes, energy);
             let plan = |lanes| {
                 let options = PlanOptions::new(Quantity::HessianDiagonal).lanes(lanes);
-                Plan::with(&net, &options.strategy(Strategy::DoubleForward)).unwrap()
+                Plan::with(&net, &options.strategy(strategy)).unwrap()
             };
             let [offset, color] = [LaneKind::Offset, LaneKind::Color].map(plan);
             let mut x = Array1::from_elem(n, inside);
@@ -381,6 +408,47 @@ fn the_first_unit_outside_of_a_domain_is_named() {
                 bad.iter().for_each(|&j| x[j] = inside);
             }
         }
+    }
+}
+
+/// A chain of convolutions whose last layer is summed up with the weights given.
+fn energy(n: usize, weight: Array2<f64>) -> Network {
+    let mut random = Random(4);
+    let options = ConvOptions { padding: vec![[1, 1]], ..ConvOptions::default() };
+    let mut kernel =
+        |dims: [usize; 3]| ArrayD::from_shape_vec(IxDyn(&dims), random.numbers(dims.iter().product())).unwrap();
+    let chain = Network::chain([1, n]).conv(kernel([4, 1, 3]), None, &options).activation(Activation::Tanh);
+    let chain = chain.conv(kernel([2, 4, 3]), None, &options).activation(Activation::Tanh);
+    chain.dense(weight, array![0.25]).build().unwrap()
+}
+
+/// Values, slopes and adjoints of a local energy are those of a tile: the memory is that of the results.
+#[test]
+fn an_energy_is_not_recorded() {
+    let n = 1 << 15;
+    let net = energy(n, Array2::from_elem((1, 2 * n), 0.5));
+    let options = PlanOptions::new(Quantity::HessianDiagonal).strategy(Strategy::Nodal);
+    let [offset, color] = [LaneKind::Offset, LaneKind::Color]
+        .map(|lanes| Plan::with(&net, &options.clone().lanes(lanes)).unwrap().workspace_bytes(8) / (8 * n as u64));
+    // The adjoints of the last layer and the results, before all tiles are put together.
+    assert!(offset < 8, "{offset} numbers for each input");
+    assert!(color > 30, "{color} numbers for each input");
+}
+
+/// Outside of the tiles too, an overflow is found.
+#[test]
+fn an_energy_that_overflows_is_named() {
+    let n = 300;
+    let net = energy(n, Array2::from_elem((1, 2 * n), 1e307));
+    let x = Array1::from_elem(n, 5.0);
+    let options = PlanOptions::new(Quantity::HessianDiagonal).strategy(Strategy::Nodal);
+    for lanes in [LaneKind::Offset, LaneKind::Color] {
+        let plan = Plan::with(&net, &options.clone().lanes(lanes)).unwrap();
+        let error = plan.run(&net, x.view()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NonFinite);
+        // Infinite, or none where infinite numbers of both signs are added.
+        let message = error.to_string();
+        assert!(message.contains("\"dense5\": the value is") && message.contains("unit 0 of sample 0"), "{message}");
     }
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) max_bytes: u64,
     pub(crate) lanes: Option<LaneKind>,
     pub(crate) tile: Option<usize>,
+    /// Tasks that a large network is cut into, for all threads to have some.
+    pub(crate) tasks: usize,
     pub(crate) width: &'a dyn Fn(usize) -> usize,
     /// The same where every block has one lane more.
     pub(crate) wide: &'a dyn Fn(usize) -> usize,

@@ -69,8 +69,10 @@ impl<T: Scalar> Planner<'_, T> {
     pub(super) fn tiles(&self, wanted: Carried, by_color: u64) -> Result<Option<Tiles>> {
         match self.lanes {
             Some(LaneKind::Color | LaneKind::Input) => Ok(None),
-            Some(LaneKind::Offset) => Tiles::new(self.net, wanted, self.tile).map(Some),
-            None => Ok(Tiles::new(self.net, wanted, self.tile).ok().filter(|tiles| tiles.cost(self.net) < by_color)),
+            Some(LaneKind::Offset) => Tiles::new(self.net, wanted, self.tile, self.tasks).map(Some),
+            None => Ok(Tiles::new(self.net, wanted, self.tile, self.tasks)
+                .ok()
+                .filter(|tiles| tiles.cost(self.net) < by_color)),
         }
     }
 
@@ -126,9 +128,9 @@ impl<T: Scalar> Planner<'_, T> {
         let (mut nodal, mut read) = units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.width)?;
         let row_of = |i: usize| units.of_output.color(i) as usize;
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
-        let mut read_jacobian = jacobian.as_ref().map(|pattern| {
-            Program::read_reverse(self.net, &adjoints, &units.of_output, nodal.rows.max(1), pattern)
-        });
+        let mut read_jacobian = jacobian
+            .as_ref()
+            .map(|pattern| Program::read_reverse(self.net, &adjoints, &units.of_output, nodal.rows.max(1), pattern));
         if let Some(tiles) = self.tiles_of_sums(units)? {
             read = tiles.read_sums(self.net, diagonal, nodal.rows, row_of)?;
             if let Some(pattern) = jacobian.as_ref().filter(|_| tiles.makes_values()) {

@@ -47,9 +47,8 @@ use adjoints::Adjoints;
 use fans::Sums;
 use frame::{Frame, Span};
 use lines::Lines;
-use std::array::from_fn;
 use locals::{Local, Needed};
-
+use std::array::from_fn;
 
 /// Most lanes of a channel.
 const MOST_LANES: usize = 1 << 12;
@@ -103,11 +102,16 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    /// `positions` bounds the tiles; by default they fit the cache.
+    /// `positions` bounds the tiles; by default they fit the cache, and a large network has at least so many `tasks`.
     ///
     /// # Errors
     /// [`WrongStrategy`](ErrorKind::WrongStrategy) naming a layer that is no stencil, or one with too wide a window.
-    pub(crate) fn new<T: Scalar>(net: &Network<T>, wanted: Wanted, positions: Option<usize>) -> Result<Self> {
+    pub(crate) fn new<T: Scalar>(
+        net: &Network<T>,
+        wanted: Wanted,
+        positions: Option<usize>,
+        tasks: usize,
+    ) -> Result<Self> {
         let needed = locals::needed(net, wanted);
         let (locals, wrapped) = locals::locals(net, wanted, &needed)?;
         let targets = match wanted {
@@ -139,7 +143,7 @@ impl Tiles {
         let scratch = scratch(net, &lanes, &targets, wanted);
         let frame = Frame::new(covered, [1; AXES], wrapped, |t| t);
         let mut tiles = Tiles { frame, lanes, values, adjoints, wanted, targets, scratch };
-        tiles.cut(covered, wrapped, positions, around);
+        tiles.cut(covered, wrapped, (positions, tasks), around);
         tiles.lanes.prepare_sums(net, &locals, &tiles.frame, false)?;
         if let Some(values) = &mut tiles.values {
             values.prepare_sums(net, &locals, &tiles.frame, true)?;
@@ -150,25 +154,24 @@ impl Tiles {
         Ok(tiles)
     }
 
-    /// Chooses the tiles: as large as the lines of a box may be long, longer along the last axis, not more than an
-    /// eighth of all.
+    /// Chooses the tiles: as large as the lines of a box may be long, longer along the last axis, and not so large that
+    /// there are fewer tasks.
     fn cut(
         &mut self,
         covered: Span,
         wrapped: [usize; AXES],
-        positions: Option<usize>,
+        (positions, tasks): (Option<usize>, usize),
         around: impl Fn(Span) -> Needed,
     ) {
-        let frame = |tile: [usize; AXES]| {
-            Frame::new(covered, tile, wrapped, |tile| around(tile).all().fold(tile, Span::and))
-        };
+        let frame =
+            |tile: [usize; AXES]| Frame::new(covered, tile, wrapped, |tile| around(tile).all().fold(tile, Span::and));
         let limit = match positions {
             Some(positions) => positions,
             None => (CACHE / self.lines().max(1)).clamp(LEAST_LINE, MOST_LINE),
         };
         let (len, volume) = (covered.len(), covered.volume());
         let mut tile = [1; AXES];
-        let share = if positions.is_some() { volume } else { volume.div_ceil(8).max(64) };
+        let share = if positions.is_some() { volume } else { volume.div_ceil(tasks).max(64) };
         let fits = |tile: [usize; AXES]| {
             let positions_of = if positions.is_some() { tile.iter().product() } else { frame(tile).line() };
             positions_of <= limit && tile.iter().product::<usize>() <= share
@@ -295,7 +298,8 @@ const CACHE: usize = 3 << 17;
 const LEAST_LINE: usize = 1 << 9;
 const MOST_LINE: usize = 1 << 11;
 
-/// Lines of work space: slopes or values of two operands, rows of two operands, sums of all inputs.
+/// Lines of work space: slopes or values of two operands, or weights, slopes and adjoints; rows of two operands; sums of
+/// all inputs.
 fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], wanted: Wanted) -> usize {
     let rows = |(id, layer): (LayerId, &Layer<T>)| match (layer.kind(), &lanes.layers[id.index()]) {
         (Kind::Product, Some(carried)) => 2 * carried.lines.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0),
@@ -303,6 +307,6 @@ fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], want
     };
     let channels: usize =
         targets.iter().filter_map(|t| lanes.layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
-    let sums = if let Wanted::Sums { rows, .. } = wanted { rows * channels } else { 0 };
+    let sums = if let Wanted::Sums { rows, .. } = wanted { rows * channels + sums::TOGETHER } else { 0 };
     3 + net.layers().map(rows).max().unwrap_or(0) + sums
 }

@@ -9,8 +9,11 @@ use crate::layer::Kind;
 use crate::layer::stencil::minus;
 use crate::network::LayerId;
 use crate::rows::Rows;
-use crate::scalar::{Scalar, vectorized};
-use std::ops::Range;
+use crate::scalar::{Scalar, add_products, vectorized};
+use std::sync::Arc;
+
+/// Channels whose terms are added together.
+pub(super) const TOGETHER: usize = 8;
 
 /// Adjoints, times σ'' of a function or 2 of a product the weights of the units.
 #[derive(Clone, Copy)]
@@ -23,9 +26,9 @@ pub(crate) struct Weighted<'a, T> {
 }
 
 impl Tiles {
-    pub(super) fn add_squares<T: Scalar>(
+    pub(super) fn add_squares<'a, T: Scalar>(
         &self,
-        lanes_in: InBox<'_, T>,
+        lanes_in: InBox<'a, T>,
         id: LayerId,
         known: Known<'_, T>,
         weighted: Weighted<'_, T>,
@@ -48,59 +51,59 @@ impl Tiles {
         // The layer lies where its first operand does.
         let shift = minus(b.0.place.origin, place.origin);
         let line = self.frame.line();
-        let (weights, rest) = scratch.split_at_mut(line);
+        let (weights, rest) = scratch.split_at_mut(TOGETHER * line);
         let (second, rest) = rest.split_at_mut(line);
         let third = &mut rest[..line];
         let run = self.frame.run(self.frame.tile_at_zero());
-        let channels = self.input_channels(net);
-        for channel in 0..place.channels {
-            let lanes = &a.0.lanes[channel];
-            if lanes.is_empty() || b.0.lanes[channel].is_empty() {
+        let inputs = self.input_channels(net);
+        let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
+        let mut start = 0;
+        while start < place.channels {
+            let [of_a, of_b] = [&a.0.lanes, &b.0.lanes].map(|lanes| &lanes[start]);
+            let alike = |&c: &usize| Arc::ptr_eq(&a.0.lanes[c], of_a) && Arc::ptr_eq(&b.0.lanes[c], of_b);
+            let end = place.channels.min(start + TOGETHER);
+            let channels = start..start + (start..end).take_while(alike).count();
+            start = channels.end;
+            if of_a.is_empty() || of_b.is_empty() {
                 continue;
             }
-            let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
-            let second = match units {
-                _ if !is_function => &[],
-                Units::Recorded { second: slopes, .. } => {
-                    self.frame.line_of(place, channel, slopes, 0, around, second)
-                }
-                Units::Ready(ready) => ready.slopes.line(id, channel, 0, true),
-            };
             for row in 0..weighted.rows {
-                let adjoint = match units {
-                    Units::Recorded { adjoint, .. } => {
-                        self.frame.line_of(place, channel, adjoint, row, around, third)
-                    }
-                    Units::Ready(ready) => ready.adjoints.line(id, channel, row, false),
-                };
-                vectorized(
-                    #[inline(always)]
-                    || {
-                        let terms = weights.iter_mut().zip(adjoint);
-                        if is_function {
-                            terms.zip(second).for_each(|((w, &a), &s)| *w = a * s);
-                        } else {
-                            terms.for_each(|(w, &a)| *w = a + a);
+                for (channel, weights) in channels.clone().zip(weights.chunks_exact_mut(line)) {
+                    let adjoint = match units {
+                        Units::Recorded { adjoint, .. } => {
+                            self.frame.line_of(place, channel, adjoint, row, around, third)
                         }
-                    },
-                );
-                for (at, &lane) in lanes.iter().enumerate() {
-                    let Ok(other) = b.0.lanes[channel].binary_search(&lane.seen_from(shift, self.frame.wrapped()))
-                    else {
-                        continue;
+                        Units::Ready(ready) => ready.adjoints.line(id, channel, row, false),
                     };
-                    let out = &mut sums[(row * channels + lane.channel as usize) * line..][..line];
+                    let second = match units {
+                        _ if !is_function => &[],
+                        Units::Recorded { second: slopes, .. } => {
+                            self.frame.line_of(place, channel, slopes, 0, around, second)
+                        }
+                        Units::Ready(ready) => ready.slopes.line(id, channel, 0, true),
+                    };
+                    weigh(adjoint, second, weights);
+                }
+                for (at, &lane) in of_a.iter().enumerate() {
+                    let Ok(other) = of_b.binary_search(&lane.seen_from(shift, self.frame.wrapped())) else { continue };
                     let step = self.frame.step(lane.distance);
-                    let read = |numbers: &[T], more: isize| {
-                        let start = run.start.checked_add_signed(more - step).expect("within the box");
-                        start..start + run.len().min(numbers.len() - start)
+                    let number = |more: isize| run.start.checked_add_signed(more - step).expect("within the box");
+                    let (first, second) = (number(0), number(self.frame.step(shift)));
+                    let of = |(layer, block): (&Carried, &'a [T]), lane: usize, number: usize| {
+                        let stride = (layer.lines[channels.start + 1] - layer.lines[channels.start]) * line;
+                        Strided { numbers: &block[layer.line(channels.start, lane) * line + number..], stride }
                     };
-                    let left = line_of(a, channel, at, line);
-                    let right = line_of(b, channel, other, line);
-                    let weights = &weights[read(weights, 0)];
-                    let left = &left[read(left, 0)];
-                    let right = &right[read(right, self.frame.step(shift))];
-                    add(weights, left, right, &mut out[run.clone()]);
+                    let terms = Terms {
+                        count: channels.len(),
+                        weights: Strided { numbers: &weights[first..], stride: line },
+                        left: of(a, at, first),
+                        right: (!is_function).then(|| of(b, other, second)),
+                    };
+                    let out = &mut sums[(row * inputs + lane.channel as usize) * line..][run.clone()];
+                    vectorized(
+                        #[inline(always)]
+                        || terms.add(out),
+                    );
                 }
             }
         }
@@ -114,19 +117,75 @@ enum Units<'a, T> {
     Ready(Ready<'a, T>),
 }
 
-fn line_of<'a, T>((layer, block): (&Carried, &'a [T]), channel: usize, lane: usize, line: usize) -> &'a [T] {
-    let numbers: Range<usize> = layer.line(channel, lane) * line..(layer.line(channel, lane) + 1) * line;
-    &block[numbers]
-}
-
-/// `out += w a b`.
-fn add<T: Scalar>(weights: &[T], a: &[T], b: &[T], out: &mut [T]) {
+/// `ā σ''` of a function, `2 ā` of a product, which has no σ''.
+fn weigh<T: Scalar>(adjoint: &[T], second: &[T], weights: &mut [T]) {
     vectorized(
         #[inline(always)]
         || {
-            for (out, (&w, (&a, &b))) in out.iter_mut().zip(weights.iter().zip(a.iter().zip(b))) {
-                *out = (w * a).mul_add(b, *out);
+            let terms = weights.iter_mut().zip(adjoint);
+            if second.is_empty() {
+                terms.for_each(|(w, &a)| *w = a + a);
+            } else {
+                terms.zip(second).for_each(|((w, &a), &s)| *w = a * s);
             }
         },
     );
+}
+
+/// Numbers of some channels, from the first that is read; those of the next channel are `stride` further on.
+#[derive(Clone, Copy)]
+struct Strided<'a, T> {
+    numbers: &'a [T],
+    stride: usize,
+}
+
+impl<'a, T> Strided<'a, T> {
+    #[inline(always)]
+    fn at<const V: usize>(&self, channel: usize, number: usize) -> &'a [T; V] {
+        self.numbers[channel * self.stride + number..].first_chunk().expect("a line for each channel")
+    }
+}
+
+/// What some channels add to the sums of a lane's inputs.
+struct Terms<'a, T> {
+    count: usize,
+    weights: Strided<'a, T>,
+    left: Strided<'a, T>,
+    /// As the left ones, if none.
+    right: Option<Strided<'a, T>>,
+}
+
+impl<T: Scalar> Terms<'_, T> {
+    /// `out[p] += Σ_k w_k[p] a_k[p] b_k[p]`.
+    #[inline(always)]
+    fn add(&self, out: &mut [T]) {
+        match self.right {
+            None => self.add_of(out, self.left),
+            Some(right) => self.add_of(out, right),
+        }
+    }
+
+    #[inline(always)]
+    fn add_of(&self, out: &mut [T], right: Strided<'_, T>) {
+        let at = self.vectors::<32>(0, right, out);
+        let at = self.vectors::<8>(at, right, out);
+        self.vectors::<1>(at, right, out);
+    }
+
+    #[inline(always)]
+    fn vectors<const V: usize>(&self, mut at: usize, right: Strided<'_, T>, out: &mut [T]) -> usize {
+        while at + V <= out.len() {
+            let sum: &mut [T; V] = out[at..].first_chunk_mut().expect("as many are left");
+            let mut new = *sum;
+            for k in 0..self.count {
+                let (weights, left, right) = (self.weights.at(k, at), self.left.at::<V>(k, at), right.at(k, at));
+                let mut weighted: [T; V] = *weights;
+                weighted.iter_mut().zip(left).for_each(|(w, &a)| *w = *w * a);
+                add_products(&mut new, &weighted, right);
+            }
+            *sum = new;
+            at += V;
+        }
+        at
+    }
 }

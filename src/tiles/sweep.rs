@@ -148,7 +148,8 @@ impl Tiles {
     fn pack_adjoints<T: Scalar>(&self, adjoints: InBox<'_, T>, rows: usize, packed: &mut [T]) {
         let of_input = |&id: &LayerId| (0..adjoints.carried(id).place.channels).map(move |channel| (id, channel));
         let channels = || self.targets.iter().flat_map(of_input);
-        let lines = (0..rows).flat_map(|row| channels().map(move |(id, channel)| adjoints.line(id, channel, row, false)));
+        let lines =
+            (0..rows).flat_map(|row| channels().map(move |(id, channel)| adjoints.line(id, channel, row, false)));
         for (line, packed) in lines.zip(packed.chunks_exact_mut(self.frame.packed_line())) {
             self.pack(line, packed);
         }
