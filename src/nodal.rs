@@ -302,7 +302,7 @@ impl Nodal {
     /// Carries the tangents by offset; where the tiles make the adjoints too, only those from outside of them are left.
     pub(crate) fn set_tiles<T: Scalar>(&mut self, net: &Network<T>, tiles: Tiles) {
         if tiles.makes_values() {
-            self.adjoints = Reverse::new(net, |id| tiles.is_outside(id) || tiles.heads().contains(&id));
+            self.adjoints = Reverse::new(net, |id| tiles.is_outside(id));
         }
         self.tiles = Some(tiles);
     }

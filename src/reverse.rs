@@ -72,14 +72,26 @@ impl Reverse {
 
     /// Carries one block of lanes from the outputs to the inputs; `seeds` are `(layer, unit, lane)` with weight one.
     pub(crate) fn adjoints<T: Scalar>(&self, pass: Pass<'_, T>, seeds: &[OutputSeed], buffers: &mut Vec<Buffer<T>>) {
-        let samples = pass.lanes.samples;
-        let width = pass.lanes.len();
-        self.sweep(pass, buffers, None, |id, out| {
-            for &(_, unit, lane) in seeds.iter().filter(|&&(layer, ..)| layer == id) {
-                let at = unit as usize * width + lane as usize * samples;
-                out[at..at + samples].iter_mut().for_each(|o| *o += T::one());
-            }
-        });
+        self.sweep(pass, buffers, None, |id, out| start(seeds, id, 0..pass.net.layer(id).units(), pass.lanes, out));
+    }
+
+    /// The adjoints of some units of a layer that only layers carried here read: one whose block the sweep has not made.
+    pub(crate) fn rows<T: Scalar>(
+        &self,
+        pass: Pass<'_, T>,
+        seeds: &[OutputSeed],
+        buffers: &[Buffer<T>],
+        (id, units): (LayerId, Range<usize>),
+        out: &mut [T],
+    ) {
+        let Pass { net, lanes, .. } = pass;
+        out.fill(T::zero());
+        if net.output_layers().contains(&id) {
+            start(seeds, id, units.clone(), lanes, out);
+        }
+        for (reader, place) in net.readers(id) {
+            pull(pass, reader, place, units.clone(), self.block(net, buffers, reader, lanes), out);
+        }
     }
 
     /// Carries the tangents of one adjoint lane along all lanes of a forward sweep.
@@ -131,6 +143,16 @@ impl Reverse {
                 });
             }
             buffers[slot] = buffer;
+        }
+    }
+}
+
+/// Adds the seeds of some units of a layer.
+fn start<T: Scalar>(seeds: &[OutputSeed], id: LayerId, units: Range<usize>, lanes: Lanes, out: &mut [T]) {
+    for &(layer, unit, lane) in seeds {
+        if layer == id && units.contains(&(unit as usize)) {
+            let at = (unit as usize - units.start) * lanes.len() + lane as usize * lanes.samples;
+            out[at..at + lanes.samples].iter_mut().for_each(|o| *o += T::one());
         }
     }
 }

@@ -366,12 +366,20 @@ impl<'a, T: Scalar> Run<'a, T> {
         nodal.adjoints.adjoints(Pass { net, tape, lanes, spread }, &nodal.seeds, adjoints);
         self.workspace.count(Passes::reverse(nodal.rows));
         let adjoint = |id| nodal.adjoints.block(net, adjoints, id, lanes);
-        let is_made = tiles.makes_values();
-        if self.plan.jacobian.is_some() && !is_made {
+        let of_layers = |id| nodal.sums(id).then(|| adjoint(id));
+        let of_heads = |id, units: Range<usize>, out: &mut [T]| {
+            nodal.adjoints.rows(
+                Pass { net, tape, lanes, spread: Spread::Here },
+                &nodal.seeds,
+                adjoints,
+                (id, units),
+                out,
+            );
+        };
+        let weighted = if tiles.makes_values() { Weighted::OfHeads(&of_heads) } else { Weighted::Carried(&of_layers) };
+        if self.plan.jacobian.is_some() && !tiles.makes_values() {
             pack(&self.plan.jacobian, 0, 0, 1, adjoint, &mut packed[0].jacobian);
         }
-        let known = |id| (is_made && tiles.heads().contains(&id) || !is_made && nodal.sums(id)).then(|| adjoint(id));
-        let weighted = Weighted { rows: nodal.rows, adjoint: &known };
         self.tasks(spread, &mut packed[..tiles.count()], |tile, _, space, packed| {
             tiles.sums(point, tile, &mut space.tiles, weighted, packed.parts());
         });

@@ -19,7 +19,6 @@ use super::kernel::{Factor, Product};
 use super::linear::InBox;
 use super::lines::{Carried, Lines};
 use super::locals::{Local, Needed};
-use super::sums::Weighted;
 use super::sweep::{put, take};
 use super::values::{Function, Inputs};
 use crate::buffer::Buffer;
@@ -28,6 +27,7 @@ use crate::layer::{Elementwise, Kind, Lanes, Slopes};
 use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, add_products, vectorized};
+use std::ops::Range;
 
 /// Most links of a layer whose adjoints are made on the way.
 const MOST_LINKS: usize = 1 << 20;
@@ -59,6 +59,9 @@ pub(super) struct Ready<'a, T> {
     pub(super) slopes: InBox<'a, T>,
     pub(super) adjoints: InBox<'a, T>,
 }
+
+/// Makes the adjoints of some units of a head, a row of all outputs for each.
+pub(super) type OfHeads<'a, T> = &'a (dyn Fn(LayerId, Range<usize>, &mut [T]) + Sync);
 
 /// The local layers that are outputs or that layers outside read, if adjoints can be made from theirs.
 pub(super) fn heads<T: Scalar>(
@@ -247,57 +250,68 @@ impl Adjoints {
         }
     }
 
-    /// Adds `Σ ā h` over the tile's own units of all heads to the number of each row: what the outputs have of them.
-    pub(super) fn outputs<T: Scalar>(
-        &self,
-        values: InBox<'_, T>,
-        own: Span,
-        weighted: Weighted<'_, T>,
-        scratch: &mut [T],
-        out: &mut [T],
-    ) {
-        let frame = values.frame;
-        for &head in &self.heads {
-            let (place, block) = (&values.carried(head).place, values.block(head));
-            let Some(adjoint) = (weighted.adjoint)(head) else { continue };
-            for (channel, value) in block.chunks_exact(frame.line()).enumerate() {
-                for (row, out) in out.iter_mut().enumerate() {
-                    let adjoint = frame.line_of(place, channel, adjoint, row, values.around, scratch);
-                    for numbers in frame.rows(own) {
-                        *out = *out + dot(&adjoint[numbers.clone()], &value[numbers]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Makes the adjoints of a box.
+    /// Makes the adjoints of a box, and adds `Σ ā h` over the tile's own units of all heads to the number of each row:
+    /// what the outputs have of them.
     pub(super) fn adjoints<T: Scalar>(
         &self,
         [values, slopes]: [InBox<'_, T>; 2],
-        weighted: Weighted<'_, T>,
+        (of_heads, own): (OfHeads<'_, T>, Span),
         adjoints: &mut [Buffer<T>],
+        outputs: &mut [T],
         scratch: &mut [T],
     ) {
-        let InBox { net, frame, around, .. } = values;
-        let line = frame.line();
+        let InBox { net, frame, .. } = values;
+        let (line, rows) = (frame.line(), outputs.len());
         for (id, _) in net.layers().rev() {
             let Some(layer) = &self.lines.layers[id.index()] else { continue };
             let slot = self.lines.schedule.slot(id);
             let mut block = take(adjoints, slot);
             let out = &mut block[..layer.all_lines() * line];
             out.fill(T::zero());
-            if let Some(known) = (weighted.adjoint)(id).filter(|_| self.heads.contains(&id)) {
-                for (number, out) in out.chunks_exact_mut(line).enumerate() {
-                    let (channel, row) = (number / weighted.rows, number % weighted.rows);
-                    let first = channel * layer.place.positions() * weighted.rows + row;
-                    frame.load(&layer.place, &known.data[first..], weighted.rows, around, out);
+            if self.heads.contains(&id) {
+                self.load(values, id, of_heads, rows, out, scratch);
+                let of_channels = out.chunks_exact(rows * line).zip(values.block(id).chunks_exact(line));
+                for (adjoints, value) in of_channels {
+                    for (output, adjoint) in outputs.iter_mut().zip(adjoints.chunks_exact(line)) {
+                        let rows = frame.rows(own);
+                        *output = rows.fold(*output, |sum, at| sum + dot(&adjoint[at.clone()], &value[at]));
+                    }
                 }
             }
             let ready = Ready { values, slopes, adjoints: InBox { lines: &self.lines, buffers: adjoints, ..values } };
-            self.back[id.index()].iter().for_each(|back| ready.pull(layer, back, weighted.rows, out, scratch));
+            self.back[id.index()].iter().for_each(|back| ready.pull(layer, back, rows, out, scratch));
             values.clean(layer, layer.run.clone(), out);
             put(adjoints, slot, block);
+        }
+    }
+
+    /// The adjoints of a head, as lines.
+    fn load<T: Scalar>(
+        &self,
+        values: InBox<'_, T>,
+        head: LayerId,
+        of_heads: OfHeads<'_, T>,
+        rows: usize,
+        out: &mut [T],
+        scratch: &mut [T],
+    ) {
+        let InBox { frame, around, .. } = values;
+        let (line, place) = (frame.line(), &self.lines.carried(head).place);
+        for (channel, out) in out.chunks_exact_mut(rows * line).enumerate() {
+            frame.stretches(place, around, |units, numbers| {
+                let Some(units) = units else { return };
+                let first = channel * place.positions();
+                let units = first + units.start..first + units.end;
+                if rows == 1 {
+                    return of_heads(head, units, &mut out[numbers]);
+                }
+                let there = &mut scratch[..units.len() * rows];
+                of_heads(head, units, there);
+                for (row, out) in out.chunks_exact_mut(line).enumerate() {
+                    let of_row = there.iter().skip(row).step_by(rows);
+                    out[numbers.clone()].iter_mut().zip(of_row).for_each(|(o, &a)| *o = a);
+                }
+            });
         }
     }
 }

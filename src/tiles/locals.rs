@@ -236,10 +236,10 @@ impl Needed {
             }
         }
         lanes.down(net, locals);
+        heads.into_iter().flatten().for_each(|&head| adjoints.add(head, tile));
         adjoints.up(net, locals);
         let mut values = lanes.clone();
         adjoints.each().zip(net.layers()).for_each(|(span, (id, _))| span.into_iter().for_each(|s| values.add(id, s)));
-        heads.into_iter().flatten().for_each(|&head| values.add(head, tile));
         values.down(net, locals);
         Needed { lanes, adjoints, values }
     }

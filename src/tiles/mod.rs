@@ -75,6 +75,11 @@ impl Wanted {
         }
     }
 
+    /// Rows of weights for sums.
+    fn rows(self) -> usize {
+        if let Wanted::Sums { rows, .. } = self { rows } else { 0 }
+    }
+
     /// Whether adjoints of the inputs are wanted, beside sums.
     fn reaches_inputs(self) -> bool {
         matches!(self, Wanted::Sums { jacobian: true, .. })
@@ -213,11 +218,6 @@ impl Tiles {
         self.frame.tile().iter().product()
     }
 
-    /// For sums, the layers whose adjoints are known, if those below are made here.
-    pub(crate) fn heads(&self) -> &[LayerId] {
-        self.adjoints.as_ref().map_or(&[], |adjoints| &adjoints.heads)
-    }
-
     /// Whether a layer has no place in the tiles.
     pub(crate) fn is_outside(&self, id: LayerId) -> bool {
         self.values.as_ref().is_some_and(|values| values.layers[id.index()].is_none())
@@ -242,7 +242,7 @@ impl Tiles {
     /// Of the cost model.
     pub(crate) fn cost<T: Scalar>(&self, net: &Network<T>) -> u64 {
         // Sums are made of most lanes once more.
-        let rows = if let Wanted::Sums { rows, .. } = self.wanted { rows as u64 } else { 0 };
+        let rows = self.wanted.rows() as u64;
         let tiles = self.count() as u64;
         let mut work = cost::Tiles::default();
         for (id, layer) in net.layers().filter_map(|(id, _)| Some((id, self.lanes.layers[id.index()].as_ref()?))) {
@@ -307,6 +307,6 @@ fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], want
     };
     let channels: usize =
         targets.iter().filter_map(|t| lanes.layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
-    let sums = if let Wanted::Sums { rows, .. } = wanted { rows * channels + sums::TOGETHER } else { 0 };
+    let sums = if wanted.is_sums() { wanted.rows() * channels + sums::TOGETHER } else { 0 };
     3 + net.layers().map(rows).max().unwrap_or(0) + sums
 }

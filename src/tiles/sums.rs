@@ -1,7 +1,7 @@
 //! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
 
 use super::Tiles;
-use super::adjoints::Ready;
+use super::adjoints::{OfHeads, Ready};
 use super::linear::InBox;
 use super::lines::Carried;
 use super::values::Known;
@@ -15,14 +15,13 @@ use std::sync::Arc;
 /// Channels whose terms are added together.
 pub(super) const TOGETHER: usize = 8;
 
-/// Adjoints, times σ'' of a function or 2 of a product the weights of the units.
+/// Adjoints, times σ'' of a function or 2 of a product the weights of the units; where they come from.
 #[derive(Clone, Copy)]
-pub(crate) struct Weighted<'a, T> {
-    /// Outputs.
-    pub(crate) rows: usize,
-    /// Those of the curved layers that are summed, where values are recorded; of the [heads](Tiles::heads), where they
-    /// are made.
-    pub(crate) adjoint: &'a (dyn Fn(LayerId) -> Option<Rows<'a, T>> + Sync),
+pub(crate) enum Weighted<'a, T> {
+    /// Those of all units of the layers that are summed, a row of all outputs for each.
+    Carried(&'a (dyn Fn(LayerId) -> Option<Rows<'a, T>> + Sync)),
+    /// Made here, with the values, from those of the heads, which are made for some units as they are needed.
+    OfHeads(OfHeads<'a, T>),
 }
 
 impl Tiles {
@@ -36,14 +35,14 @@ impl Tiles {
         scratch: &mut [T],
     ) {
         let InBox { net, around, .. } = lanes_in;
-        let units = match known {
-            Known::Recorded(tape) => {
-                let Some(adjoint) = (weighted.adjoint)(id) else { return };
+        let units = match (known, weighted) {
+            (Known::Recorded(tape), Weighted::Carried(adjoint)) => {
+                let Some(adjoint) = adjoint(id) else { return };
                 Units::Recorded { adjoint, second: tape.slopes(id).second }
             }
-            Known::Ready(ready) if ready.adjoints.lines.layers[id.index()].is_some() => Units::Ready(ready),
-            Known::Ready(_) => return,
-            Known::Made(..) => unreachable!("sums are made of what is recorded or ready"),
+            (Known::Ready(ready), _) if ready.adjoints.lines.layers[id.index()].is_some() => Units::Ready(ready),
+            (Known::Ready(_), _) => return,
+            _ => unreachable!("sums are made of what is recorded or ready"),
         };
         let operands = net.operands(id);
         let [a, b] = [operands[0], operands[operands.len() - 1]].map(|o| (lanes_in.carried(o), lanes_in.block(o)));
@@ -67,7 +66,7 @@ impl Tiles {
             if of_a.is_empty() || of_b.is_empty() {
                 continue;
             }
-            for row in 0..weighted.rows {
+            for row in 0..self.wanted.rows() {
                 for (channel, weights) in channels.clone().zip(weights.chunks_exact_mut(line)) {
                     let adjoint = match units {
                         Units::Recorded { adjoint, .. } => {

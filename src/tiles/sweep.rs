@@ -105,7 +105,7 @@ impl Tiles {
     }
 
     /// Adds up weighted squares of lanes at the inputs of a tile: `[row][channel][position]`. Where values are made
-    /// here, also what each output has of the tile's units, see [`Adjoints::outputs`], and if the Jacobian is wanted,
+    /// here, also what each output has of the tile's units, see [`Adjoints::adjoints`], and if the Jacobian is wanted,
     /// the adjoints of the inputs.
     pub(crate) fn sums<T: Scalar>(
         &self,
@@ -117,18 +117,18 @@ impl Tiles {
     ) {
         self.prepare(space);
         let Space { lanes, values, slopes, adjoints, scratch } = space;
-        let source = match (point.values, &self.values, &self.adjoints) {
-            (Values::Made(inputs), Some(lines), Some(made)) => {
+        let rows = self.wanted.rows();
+        let source = match (point.values, weighted, &self.values, &self.adjoints) {
+            (Values::Made(inputs), Weighted::OfHeads(of_heads), Some(lines), Some(made)) => {
                 let (net, frame, around) = (point.net, &self.frame, self.frame.around(tile));
                 let in_box = |lines, buffers| InBox { net, frame, lines, around, buffers };
                 made.values(in_box(lines, &[]), inputs, [values, slopes], scratch);
                 let [values, slopes] = [in_box(lines, values), in_box(&made.slopes, slopes)];
                 value.fill(T::zero());
-                made.outputs(values, frame.own(tile), weighted, scratch, value);
-                made.adjoints([values, slopes], weighted, adjoints, scratch);
+                made.adjoints([values, slopes], (of_heads, frame.own(tile)), adjoints, value, scratch);
                 let ready = Ready { values, slopes, adjoints: in_box(&made.lines, adjoints) };
                 if self.wanted.reaches_inputs() {
-                    self.pack_adjoints(ready.adjoints, weighted.rows, jacobian);
+                    self.pack_adjoints(ready.adjoints, rows, jacobian);
                 }
                 Source::Ready(ready)
             }
@@ -136,7 +136,7 @@ impl Tiles {
             _ => unreachable!("only tiles that make values are asked to"),
         };
         let line = self.frame.line();
-        let (sums, scratch) = scratch.split_at_mut(weighted.rows * self.input_channels(point.net) * line);
+        let (sums, scratch) = scratch.split_at_mut(rows * self.input_channels(point.net) * line);
         sums.fill(T::zero());
         self.sweep(point.net, tile, lanes, source, scratch, Some((weighted, sums)));
         for (packed, sums) in packed.chunks_exact_mut(self.frame.packed_line()).zip(sums.chunks_exact(line)) {
