@@ -195,12 +195,23 @@ impl Sums {
     }
 
     /// The weights in the order of the products, for one order of derivatives: times the constants, or their squares.
-    pub(super) fn arrange<T: Scalar>(&self, second: bool, weights: &[T], constants: &[T], out: &mut [T]) {
-        for (factor, out) in self.arranged.iter().zip(out.chunks_exact_mut(self.together)) {
+    /// Those of the layer themselves where they lie like that, or else in `space`.
+    pub(super) fn weights<'a, T: Scalar>(
+        &self,
+        second: bool,
+        weights: &'a [T],
+        constants: &[T],
+        space: &'a mut [T],
+    ) -> &'a [T] {
+        if self.arranged.is_empty() {
+            return weights;
+        }
+        for (factor, out) in self.arranged.iter().zip(space.chunks_exact_mut(self.together)) {
             let weights = &weights[factor.weight as usize..][..self.together];
             let constant = factor.constant.map_or(T::one(), |constant| constants[constant as usize]);
             let constant = if second { constant * constant } else { constant };
             out.iter_mut().zip(weights).for_each(|(o, &w)| *o = w * constant);
         }
+        space
     }
 }

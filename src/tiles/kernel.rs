@@ -51,6 +51,78 @@ impl Term {
     }
 }
 
+/// What becomes of sums at some numbers of a line. All is handed on by value, or the compiler keeps it in memory.
+pub(super) trait Sink<T> {
+    /// What is gathered over the channels, before the first.
+    fn begin<const V: usize>(&self, at: usize) -> [T; V];
+    /// Takes the sums of a channel, and returns what is gathered by then.
+    fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V];
+    fn end<const V: usize>(&mut self, at: usize, gathered: [T; V]);
+}
+
+/// Lines of their own, for each channel `stride` numbers further on.
+pub(super) struct Stored<'a, T> {
+    pub(super) out: &'a mut [T],
+    pub(super) stride: usize,
+    pub(super) accumulate: bool,
+}
+
+impl<T: Scalar> Sink<T> for Stored<'_, T> {
+    #[inline(always)]
+    fn begin<const V: usize>(&self, _: usize) -> [T; V] {
+        [T::zero(); V]
+    }
+
+    #[inline(always)]
+    fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V] {
+        let out = &mut self.out[channel * self.stride + at..][..V];
+        for v in 0..V {
+            out[v] = if self.accumulate { out[v] + sums[v] } else { sums[v] };
+        }
+        gathered
+    }
+
+    #[inline(always)]
+    fn end<const V: usize>(&mut self, _: usize, _: [T; V]) {}
+}
+
+/// Squared, weighted and added up over the channels: `out[p + step] += Σ_k w_k[p] z_k[p]²`.
+pub(super) struct Squared<'a, T> {
+    pub(super) out: &'a mut [T],
+    pub(super) step: isize,
+    /// A line for each channel, of so many numbers.
+    pub(super) weights: &'a [T],
+    pub(super) line: usize,
+}
+
+impl<T: Scalar> Squared<'_, T> {
+    #[inline(always)]
+    fn there(&self, at: usize) -> usize {
+        (at as isize + self.step) as usize
+    }
+}
+
+impl<T: Scalar> Sink<T> for Squared<'_, T> {
+    #[inline(always)]
+    fn begin<const V: usize>(&self, at: usize) -> [T; V] {
+        *self.out[self.there(at)..].first_chunk().expect("a line of the box")
+    }
+
+    #[inline(always)]
+    fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], mut gathered: [T; V]) -> [T; V] {
+        let mut weighted: [T; V] = *self.weights[channel * self.line + at..].first_chunk().expect("a line for each");
+        weighted.iter_mut().zip(&sums).for_each(|(w, &s)| *w = *w * s);
+        add_products(&mut gathered, &weighted, &sums);
+        gathered
+    }
+
+    #[inline(always)]
+    fn end<const V: usize>(&mut self, at: usize, gathered: [T; V]) {
+        let there = self.there(at);
+        *self.out[there..].first_chunk_mut().expect("a line of the box") = gathered;
+    }
+}
+
 /// What the lines of a sum have in common.
 pub(super) struct Sum<'a, T> {
     pub(super) terms: &'a [Term],
@@ -76,7 +148,7 @@ impl<T: Scalar> Sum<'_, T> {
         }
     }
 
-    /// `out[k · stride + p] = Σ_terms weights[weight + k] · line[p]` for `channels` channels `k`.
+    /// `Σ_terms weights[weight + k] · line[p]` for `channels` channels `k`.
     ///
     /// As many sums at a time as hide the latency of a multiplication and leave registers for what is read.
     ///
@@ -87,25 +159,24 @@ impl<T: Scalar> Sum<'_, T> {
         registers: Registers,
         weights: &[T],
         channels: usize,
-        stride: usize,
         space: &mut [T],
-        out: &mut [T],
+        sink: &mut impl Sink<T>,
     ) {
         let mut done = 0;
         while done < channels {
-            let (weights, space, out) = (&weights[done..], &mut *space, &mut out[done * stride..]);
+            let (weights, space, sink) = ((weights, done), &mut *space, &mut *sink);
             done += match (registers.numbers::<T>(), channels - done) {
-                (512.., 8..) => self.channels::<8, 32, 16, 8>(weights, stride, space, out),
-                (256.., 8..) => self.channels::<8, 16, 8, 4>(weights, stride, space, out),
-                (256.., 4..) => self.channels::<4, 32, 16, 8>(weights, stride, space, out),
-                (256.., 2..) => self.channels::<2, 64, 16, 8>(weights, stride, space, out),
-                (256.., _) => self.channels::<1, 64, 16, 8>(weights, stride, space, out),
-                (128.., 4..) => self.channels::<4, 16, 8, 8>(weights, stride, space, out),
-                (128.., 2..) => self.channels::<2, 32, 16, 8>(weights, stride, space, out),
-                (128.., _) => self.channels::<1, 64, 16, 8>(weights, stride, space, out),
-                (_, 4..) => self.channels::<4, 8, 4, 4>(weights, stride, space, out),
-                (_, 2..) => self.channels::<2, 16, 8, 4>(weights, stride, space, out),
-                (..) => self.channels::<1, 32, 16, 4>(weights, stride, space, out),
+                (512.., 8..) => self.channels::<8, 32, 16, 8>(weights, space, sink),
+                (256.., 8..) => self.channels::<8, 16, 8, 4>(weights, space, sink),
+                (256.., 4..) => self.channels::<4, 32, 16, 8>(weights, space, sink),
+                (256.., 2..) => self.channels::<2, 64, 16, 8>(weights, space, sink),
+                (256.., _) => self.channels::<1, 64, 16, 8>(weights, space, sink),
+                (128.., 4..) => self.channels::<4, 16, 8, 8>(weights, space, sink),
+                (128.., 2..) => self.channels::<2, 32, 16, 8>(weights, space, sink),
+                (128.., _) => self.channels::<1, 64, 16, 8>(weights, space, sink),
+                (_, 4..) => self.channels::<4, 8, 4, 4>(weights, space, sink),
+                (_, 2..) => self.channels::<2, 16, 8, 4>(weights, space, sink),
+                (..) => self.channels::<1, 32, 16, 4>(weights, space, sink),
             };
         }
     }
@@ -114,22 +185,21 @@ impl<T: Scalar> Sum<'_, T> {
     #[inline(always)]
     fn channels<const B: usize, const V: usize, const M: usize, const W: usize>(
         &self,
-        weights: &[T],
-        stride: usize,
+        (weights, first): (&[T], usize),
         space: &mut [T],
-        out: &mut [T],
+        sink: &mut impl Sink<T>,
     ) -> usize {
         const { assert!(B <= MOST_CHANNELS) };
         // Side by side in the order in which they are needed: the loops below have no time to look for them.
         let (space, _) = space.as_chunks_mut::<B>();
         for (of_term, term) in space.iter_mut().zip(self.terms) {
-            *of_term = *weights[term.weight as usize..].first_chunk().expect("a weight for each channel");
+            *of_term = *weights[term.weight as usize + first..].first_chunk().expect("a weight for each channel");
         }
         let weights = &space[..self.terms.len()];
-        let at = self.vectors::<B, V>(self.run.start, weights, stride, out);
-        let at = self.vectors::<B, M>(at, weights, stride, out);
-        let at = self.vectors::<B, W>(at, weights, stride, out);
-        self.vectors::<B, 1>(at, weights, stride, out);
+        let at = self.vectors::<B, V>(self.run.start, weights, first, sink);
+        let at = self.vectors::<B, M>(at, weights, first, sink);
+        let at = self.vectors::<B, W>(at, weights, first, sink);
+        self.vectors::<B, 1>(at, weights, first, sink);
         B
     }
 
@@ -138,8 +208,8 @@ impl<T: Scalar> Sum<'_, T> {
         &self,
         mut at: usize,
         weights: &[[T; B]],
-        stride: usize,
-        out: &mut [T],
+        first: usize,
+        sink: &mut impl Sink<T>,
     ) -> usize {
         while at + V <= self.run.end {
             let mut sum = [[T::zero(); V]; B];
@@ -149,12 +219,11 @@ impl<T: Scalar> Sum<'_, T> {
                     add_product(&mut sum[b], weights[b], from);
                 }
             }
+            let mut gathered = sink.begin(at);
             for (b, sum) in sum.iter().enumerate() {
-                let out = &mut out[b * stride + at..][..V];
-                for v in 0..V {
-                    out[v] = if self.accumulate { out[v] + sum[v] } else { sum[v] };
-                }
+                gathered = sink.take(first + b, at, *sum, gathered);
             }
+            sink.end(at, gathered);
             at += V;
         }
         at
@@ -228,7 +297,21 @@ mod tests {
         for (second, accumulate) in [(false, false), (true, true)] {
             let mut out = vec![T::one(); channels * stride];
             let sum = Sum { terms: &terms, second, from: &from, run: run.clone(), accumulate };
-            sum.shared(registers, &weights, channels, stride, &mut space, &mut out);
+            let mut sink = Stored { out: &mut out, stride, accumulate };
+            sum.shared(registers, &weights, channels, &mut space, &mut sink);
+            let of_channels = numbers(channels * stride);
+            let mut squares = vec![T::one(); stride + 3];
+            let mut sink = Squared { out: &mut squares, step: 3, weights: &of_channels, line: stride };
+            sum.shared(registers, &weights, channels, &mut space, &mut sink);
+            let square = |p: usize, k: usize| {
+                let before = if accumulate { 1.0 } else { 0.0 };
+                of_channels[k * stride + p].to_f64() * (out[k * stride + p].to_f64() - before).powi(2)
+            };
+            for (at, &found) in squares.iter().enumerate() {
+                let p = at.checked_sub(3).filter(|p| run.contains(p));
+                let exact = 1.0 + p.map_or(0.0, |p| (0..channels).map(|k| square(p, k)).sum::<f64>());
+                assert!((found.to_f64() - exact).abs() < tolerance, "squares of {channels} channels: {found}, {exact}");
+            }
             for (at, &found) in out.iter().enumerate() {
                 let (channel, p) = (at / stride, at % stride);
                 let product = |term: &Term| {

@@ -2,9 +2,11 @@
 
 use super::fans::{Pulled, Sums, Way};
 use super::frame::{Frame, Span};
-use super::kernel::Sum;
+use super::kernel::{Squared, Stored, Sum};
 use super::lines::{Carried, Lines};
+use super::offsets::Offset;
 use super::push::{Push, Pushed};
+use super::sums::TOGETHER;
 use crate::buffer::Buffer;
 use crate::layer::stencil::{AXES, Weights, minus};
 use crate::network::{LayerId, Network};
@@ -66,9 +68,8 @@ impl<'a, T: Scalar> InBox<'a, T> {
             for second in layer.each_order() {
                 let (arranged, space) = scratch.split_at_mut(fan.numbers());
                 let weights = match weights {
-                    Weights::Shared(weights) if !fan.arranged.is_empty() => {
-                        fan.arrange(second, weights, self.constants_of(operands[0]), arranged);
-                        Weights::Shared(arranged)
+                    Weights::Shared(weights) => {
+                        Weights::Shared(fan.weights(second, weights, self.constants_of(operands[0]), arranged))
                     }
                     weights => weights,
                 };
@@ -85,6 +86,57 @@ impl<'a, T: Scalar> InBox<'a, T> {
         self.clean(layer, run, out);
     }
 
+    /// Adds the weighted squares of a linear layer's lanes to the sums at their inputs, and makes no block of them.
+    /// `weigh(channel, line)` makes the weights of a channel's units.
+    ///
+    /// Only for one operand, of which the sums are pulled with shared weights: see [`squared`](super::sums::squared).
+    pub(super) fn add_squares(
+        &self,
+        id: LayerId,
+        mut weigh: impl FnMut(usize, &mut [T]),
+        sums: &mut [T],
+        scratch: &mut [T],
+    ) {
+        let (net, layer, line) = (self.net, self.lines.carried(id), self.frame.line());
+        let (operands, linear) = (net.operands(id), net.layer(id).kind().linear().expect("a linear layer"));
+        let Weights::Shared(numbers) = linear.weights(&layer.place) else { unreachable!("squared only if shared") };
+        let read = Read { operands, second: false, run: self.frame.run(self.frame.tile_at_zero()), add: false };
+        let Some(from) = self.source(&read, 0) else { return };
+        let (of_units, scratch) = scratch.split_at_mut(TOGETHER * line);
+        for fan in &layer.fans {
+            let Way::Pull(pulled) = &fan.way else { unreachable!("squared only if pulled") };
+            let (arranged, space) = scratch.split_at_mut(fan.numbers());
+            let weights = fan.weights(false, numbers, self.constants_of(operands[0]), arranged);
+            for first in (0..fan.channels.len()).step_by(TOGETHER) {
+                let channels = TOGETHER.min(fan.channels.len() - first);
+                let of_units = &mut of_units[..channels * line];
+                let of_channels = of_units.chunks_exact_mut(line).enumerate();
+                of_channels.for_each(|(k, weights)| weigh(fan.channels.start + first + k, weights));
+                for (lane, parts) in pulled.lanes.iter().enumerate() {
+                    let Offset { channel, distance } = layer.lanes[fan.channels.start][lane];
+                    let step = self.frame.step(distance);
+                    let at = |end: usize| end.checked_add_signed(-step).expect("within the box");
+                    let run = at(read.run.start)..at(read.run.end);
+                    let out = &mut sums[channel as usize * line..][..line];
+                    for (_, terms) in parts {
+                        let sum = Sum {
+                            terms: &pulled.terms[terms.clone()],
+                            second: false,
+                            from,
+                            run: run.clone(),
+                            accumulate: false,
+                        };
+                        let mut sink = Squared { out: &mut *out, step, weights: of_units, line };
+                        vectorized_within(
+                            #[inline(always)]
+                            |registers| sum.shared(registers, &weights[first..], channels, space, &mut sink),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
     /// Adds to the adjoint of a layer what a linear reader sends back.
     pub(super) fn reverse(&self, layer: &Carried, reader: LayerId, sums: &[Sums], out: &mut [T], scratch: &mut [T]) {
         let linear = self.net.layer(reader).kind().linear().expect("a linear reader");
@@ -97,10 +149,7 @@ impl<'a, T: Scalar> InBox<'a, T> {
             let Way::Pull(pulled) = &fan.way else { unreachable!("what is sent back is not pushed") };
             let (arranged, space) = scratch.split_at_mut(fan.numbers());
             let weights = match weights {
-                Weights::Shared(weights) => {
-                    fan.arrange(false, weights, &[], arranged);
-                    Weights::Shared(arranged)
-                }
+                Weights::Shared(weights) => Weights::Shared(fan.weights(false, weights, &[], arranged)),
                 weights => weights,
             };
             self.pull(layer, fan, pulled, (weights, 0), &read, [space, out]);
@@ -131,7 +180,10 @@ impl<'a, T: Scalar> InBox<'a, T> {
                     #[inline(always)]
                     |registers| match weights {
                         Weights::Ones => sum.ones(out),
-                        Weights::Shared(weights) => sum.shared(registers, weights, channels, stride, space, out),
+                        Weights::Shared(weights) => {
+                            let mut sink = Stored { out, stride, accumulate: made };
+                            sum.shared(registers, weights, channels, space, &mut sink);
+                        }
                         Weights::Each(weights) => sum.each(weights, layer.place.positions(), offset, out),
                     },
                 );

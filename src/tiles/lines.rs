@@ -6,6 +6,7 @@ use super::fold;
 use super::frame::{Frame, Span};
 use super::locals::{self, Local, Spans};
 use super::offsets::{Lanes, Offset};
+use super::sums;
 use crate::buffer::Buffer;
 use crate::layer::Kind;
 use crate::layer::stencil::{AXES, Place, Position};
@@ -41,7 +42,8 @@ impl Lines {
             let packed = net.output_layers().contains(&id) && matches!(wanted, Wanted::Outputs { first: true, .. });
             let (first, second, folded) = (first[id.index()], second[id.index()], folded[id.index()]);
             let spent = first && second && !read && !packed;
-            Some(Carried { spent, ..Carried::new(local, local.lanes.clone(), [first, second], folded) })
+            let squared = sums::squared(net, locals, wanted, needed, id);
+            Some(Carried { spent, squared, ..Carried::new(local, local.lanes.clone(), [first, second], folded) })
         };
         Self::new(net, net.layers().map(|(id, _)| of_layer(id)).collect(), keep, true)
     }
@@ -108,7 +110,7 @@ impl Lines {
             }),
             _ => None,
         };
-        let size = |id: LayerId| carried(id).map_or(0, Carried::all_lines);
+        let size = |id: LayerId| carried(id).map_or(0, Carried::block_lines);
         let schedule = Schedule::new(&order, size, |id| net.operands(id).to_vec(), keep, in_place);
         Lines { layers, schedule, weights: 0 }
     }
@@ -148,6 +150,8 @@ pub(super) struct Carried {
     pub(super) spent: bool,
     /// Its block has the slopes alone, a line for each channel and order; the readers' weights have the constants.
     pub(super) folded: bool,
+    /// It has no block: its lanes are squared as they are made.
+    pub(super) squared: bool,
     /// Its block is one matrix product of the operand's, and its fans are not listed.
     pub(super) multiplied: bool,
     /// The positions that later layers need, around a tile that begins at zero; and all numbers of a line between them.
@@ -173,6 +177,7 @@ impl Carried {
             second,
             spent: false,
             folded,
+            squared: false,
             multiplied: false,
             span: Span { start: [0; AXES], end: [0; AXES] },
             run: 0..0,
@@ -211,6 +216,11 @@ impl Carried {
     /// Lines of a channel for each order.
     pub(super) fn orders_of(&self, channel: usize) -> usize {
         if self.folded { 1 } else { self.lanes[channel].len() }
+    }
+
+    /// Lines of its block.
+    pub(super) fn block_lines(&self) -> usize {
+        if self.squared { 0 } else { self.all_lines() }
     }
 
     pub(super) fn all_lines(&self) -> usize {

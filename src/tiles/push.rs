@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Channels that are made well line by line of the result.
-const MANY_CHANNELS: usize = 4;
+pub(super) const MANY_CHANNELS: usize = 4;
 
 /// Lines that must be read for each that is added to.
 const LEAST_SOURCES: usize = 4;

@@ -1,13 +1,15 @@
 //! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
 
-use super::Tiles;
 use super::adjoints::{OfHeads, Ready};
 use super::linear::InBox;
 use super::lines::Carried;
+use super::locals::Local;
+use super::push::MANY_CHANNELS;
 use super::values::Known;
+use super::{Tiles, Wanted};
 use crate::layer::Kind;
-use crate::layer::stencil::minus;
-use crate::network::LayerId;
+use crate::layer::stencil::{Weights, minus};
+use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, add_products, vectorized};
 use std::sync::Arc;
@@ -24,7 +26,29 @@ pub(crate) enum Weighted<'a, T> {
     OfHeads(OfHeads<'a, T>),
 }
 
+/// Whether a linear layer's lanes are squared as they are made, and not kept: only a function reads it, and nothing
+/// needs the lanes of that; one row of weights, so that they are made once; and the sums are pulled for many channels.
+pub(super) fn squared<T: Scalar>(
+    net: &Network<T>,
+    locals: &[Option<Local>],
+    wanted: Wanted,
+    needed: &[bool],
+    id: LayerId,
+) -> bool {
+    let (Some(local), Some(linear)) = (&locals[id.index()], net.layer(id).kind().linear()) else { return false };
+    let mut readers = net.readers(id).map(|(reader, _)| reader);
+    let is_last = |r: LayerId| matches!(net.layer(r).kind(), Kind::Elementwise(e) if e.activation().is_curved());
+    wanted.rows() == 1
+        && readers.next().is_some_and(|reader| is_last(reader) && !needed[reader.index()])
+        && readers.next().is_none()
+        && net.operands(id).len() == 1
+        && linear.across_channels().is_none()
+        && matches!(linear.weights(&local.place), Weights::Shared(_))
+        && local.fans.iter().all(|fan| fan.channels.len() >= MANY_CHANNELS)
+}
+
 impl Tiles {
+    /// Adds the terms of a curved layer.
     pub(super) fn add_squares<'a, T: Scalar>(
         &self,
         lanes_in: InBox<'a, T>,
@@ -34,7 +58,7 @@ impl Tiles {
         sums: &mut [T],
         scratch: &mut [T],
     ) {
-        let InBox { net, around, .. } = lanes_in;
+        let net = lanes_in.net;
         let units = match (known, weighted) {
             (Known::Recorded(tape), Weighted::Carried(adjoint)) => {
                 let Some(adjoint) = adjoint(id) else { return };
@@ -45,14 +69,21 @@ impl Tiles {
             _ => unreachable!("sums are made of what is recorded or ready"),
         };
         let operands = net.operands(id);
+        let line = self.frame.line();
+        let (second, scratch) = scratch.split_at_mut(line);
+        let (third, scratch) = scratch.split_at_mut(line);
+        let mut weigh = |channel: usize, row: usize, weights: &mut [T]| {
+            units.weigh(lanes_in, id, [channel, row], [&mut *second, &mut *third], weights);
+        };
+        if lanes_in.carried(operands[0]).squared {
+            let weigh = |channel: usize, weights: &mut [T]| weigh(channel, 0, weights);
+            return lanes_in.add_squares(operands[0], weigh, sums, scratch);
+        }
         let [a, b] = [operands[0], operands[operands.len() - 1]].map(|o| (lanes_in.carried(o), lanes_in.block(o)));
         let place = &a.0.place;
         // The layer lies where its first operand does.
         let shift = minus(b.0.place.origin, place.origin);
-        let line = self.frame.line();
-        let (weights, rest) = scratch.split_at_mut(TOGETHER * line);
-        let (second, rest) = rest.split_at_mut(line);
-        let third = &mut rest[..line];
+        let weights = &mut scratch[..TOGETHER * line];
         let run = self.frame.run(self.frame.tile_at_zero());
         let inputs = self.input_channels(net);
         let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
@@ -67,22 +98,8 @@ impl Tiles {
                 continue;
             }
             for row in 0..self.wanted.rows() {
-                for (channel, weights) in channels.clone().zip(weights.chunks_exact_mut(line)) {
-                    let adjoint = match units {
-                        Units::Recorded { adjoint, .. } => {
-                            self.frame.line_of(place, channel, adjoint, row, around, third)
-                        }
-                        Units::Ready(ready) => ready.adjoints.line(id, channel, row, false),
-                    };
-                    let second = match units {
-                        _ if !is_function => &[],
-                        Units::Recorded { second: slopes, .. } => {
-                            self.frame.line_of(place, channel, slopes, 0, around, second)
-                        }
-                        Units::Ready(ready) => ready.slopes.line(id, channel, 0, true),
-                    };
-                    weigh(adjoint, second, weights);
-                }
+                let of_channels = channels.clone().zip(weights.chunks_exact_mut(line));
+                of_channels.for_each(|(channel, weights)| weigh(channel, row, weights));
                 for (at, &lane) in of_a.iter().enumerate() {
                     let Ok(other) = of_b.binary_search(&lane.seen_from(shift, self.frame.wrapped())) else { continue };
                     let step = self.frame.step(lane.distance);
@@ -116,19 +133,40 @@ enum Units<'a, T> {
     Ready(Ready<'a, T>),
 }
 
-/// `ā σ''` of a function, `2 ā` of a product, which has no σ''.
-fn weigh<T: Scalar>(adjoint: &[T], second: &[T], weights: &mut [T]) {
-    vectorized(
-        #[inline(always)]
-        || {
-            let terms = weights.iter_mut().zip(adjoint);
-            if second.is_empty() {
-                terms.for_each(|(w, &a)| *w = a + a);
-            } else {
-                terms.zip(second).for_each(|((w, &a), &s)| *w = a * s);
-            }
-        },
-    );
+impl<T: Scalar> Units<'_, T> {
+    /// The weights of a channel's units for one row: `ā σ''` of a function, `2 ā` of a product.
+    fn weigh(
+        &self,
+        lanes: InBox<'_, T>,
+        id: LayerId,
+        [channel, row]: [usize; 2],
+        [first, second]: [&mut [T]; 2],
+        weights: &mut [T],
+    ) {
+        let InBox { net, frame, around, .. } = lanes;
+        let place = &lanes.carried(net.operands(id)[0]).place;
+        let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
+        let adjoint = match *self {
+            Units::Recorded { adjoint, .. } => frame.line_of(place, channel, adjoint, row, around, first),
+            Units::Ready(ready) => ready.adjoints.line(id, channel, row, false),
+        };
+        let second = match *self {
+            _ if !is_function => &[],
+            Units::Recorded { second: slopes, .. } => frame.line_of(place, channel, slopes, 0, around, second),
+            Units::Ready(ready) => ready.slopes.line(id, channel, 0, true),
+        };
+        vectorized(
+            #[inline(always)]
+            || {
+                let terms = weights.iter_mut().zip(adjoint);
+                if is_function {
+                    terms.zip(second).for_each(|((w, &a), &s)| *w = a * s);
+                } else {
+                    terms.for_each(|(w, &a)| *w = a + a);
+                }
+            },
+        );
+    }
 }
 
 /// Numbers of some channels, from the first that is read; those of the next channel are `stride` further on.

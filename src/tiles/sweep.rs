@@ -176,12 +176,12 @@ impl Tiles {
         for (id, layer) in net.layers() {
             let made = self.values.as_ref().filter(|_| matches!(source, Source::Made(..)));
             if let Some((weighted, sums)) = &mut weighted
-                && layer.kind().is_curved()
+                && let Some(curved) = self.added_at(net, id)
             {
                 let in_box = InBox { net, frame, lines: &self.lanes, around, buffers: lanes };
-                self.add_squares(in_box, id, source.known(made, in_box), *weighted, sums, scratch);
+                self.add_squares(in_box, curved, source.known(made, in_box), *weighted, sums, scratch);
             }
-            let Some(carried) = &self.lanes.layers[id.index()] else { continue };
+            let Some(carried) = self.lanes.layers[id.index()].as_ref().filter(|c| !c.squared) else { continue };
             // Blocks that are made leave their places, so that the others can be read meanwhile.
             let slots = [self.lanes.schedule.slot(id), made.and_then(|made| made.schedule.slot(id))];
             let (mut block, mut value) = (take(lanes, slots[0]), source.take(slots[1]));
@@ -202,6 +202,16 @@ impl Tiles {
             put(lanes, slots[0], block);
             source.put(slots[1], value);
         }
+    }
+
+    /// The curved layer whose terms are added when a layer is come to: itself, or the only reader of lanes that are
+    /// squared as they are made.
+    fn added_at<T: Scalar>(&self, net: &Network<T>, id: LayerId) -> Option<LayerId> {
+        let is_squared = |id: LayerId| self.lanes.layers[id.index()].as_ref().is_some_and(|layer| layer.squared);
+        if is_squared(id) {
+            return net.readers(id).next().map(|(reader, _)| reader);
+        }
+        (net.layer(id).kind().is_curved() && !is_squared(net.operands(id)[0])).then_some(id)
     }
 
     /// The lanes of a layer that is no function.
