@@ -25,17 +25,37 @@ fn width_beside(others: usize, lanes: usize, operations: u64, points: Points) ->
     if points == Points::Many {
         return quarter.next_multiple_of(8).min(128);
     }
-    let block = |width: usize| if width == 0 { 0 } else { time_of_block(width + others) };
-    let time = |width: usize| lanes / width * block(width) + block(lanes % width);
-    (16..=quarter.clamp(32, 128)).min_by_key(|&width| time(width)).expect("several widths")
+    let time = |width: usize| CORES.iter().map(|cores| cores * time_on(*cores, others, lanes, width)).sum::<usize>();
+    let width = (16..=quarter.clamp(32, 128)).min_by_key(|&width| time(width)).expect("several widths");
+    // Of two blocks none is shorter: whoever waits for the other goes to sleep, and must be woken for what is next.
+    if lanes.div_ceil(width) == 2 { lanes.div_ceil(2) } else { width }
 }
 
-/// How long a product of a matrix with a block of lanes takes, in steps of one lane: it is made in pieces of 24 lanes,
-/// as many as registers hold; what is left takes as long as whole vectors of eight, and the matrix is read once more.
+/// A plan is the same for every number of threads; blocks suit those that most have.
+const CORES: [usize; 3] = [1, 2, 4];
+
+/// How long lanes in blocks of a width take so many cores. Each takes block after block; where there are fewer blocks
+/// than cores, these share the work inside.
+fn time_on(cores: usize, others: usize, lanes: usize, width: usize) -> usize {
+    let block = |width: usize| if width == 0 { 0 } else { time_of_block(width + others) };
+    let (whole, rest) = (lanes / width, lanes % width);
+    let blocks = whole + usize::from(rest > 0);
+    if blocks < cores {
+        return (whole * block(width) + block(rest)) / cores;
+    }
+    // Whoever has one block more than the others may have the shorter one.
+    let (rounds, alone) = (blocks.div_ceil(cores), (blocks - 1).is_multiple_of(cores));
+    if rest > 0 && alone { (rounds - 1) * block(width) + block(rest) } else { rounds * block(width) }
+}
+
+/// How long a product of a matrix with a block of lanes takes, in steps of one lane: it is made in pieces of 48 lanes,
+/// as many as registers hold, or half of them; what is left takes as long as whole vectors of eight and is made less
+/// well, and the matrix is read once more.
 fn time_of_block(lanes: usize) -> usize {
-    const PIECE: usize = 24;
+    const PIECE: usize = 48;
     const READ: usize = 8;
-    lanes / PIECE * PIECE + (lanes % PIECE).next_multiple_of(8) + READ
+    let rest = (lanes % PIECE).next_multiple_of(8);
+    lanes / PIECE * PIECE + if rest > 0 { rest + 8 } else { 0 } + READ
 }
 
 /// Samples in one sweep: as many as fill a block of lanes, as long as the buffers stay small.
@@ -63,7 +83,7 @@ mod tests {
     /// No block ends shortly behind a piece of registers, and there are several where there are many lanes.
     #[test]
     fn blocks_fill_registers() {
-        for (lanes, width) in [(1, 16), (24, 24), (48, 24), (50, 26), (72, 24), (784, 112)] {
+        for (lanes, width) in [(1, 16), (24, 24), (48, 24), (50, 25), (72, 32), (784, 96)] {
             assert_eq!(lane_width(lanes, LARGE, Points::One), width, "{lanes} lanes");
         }
         for lanes in 1..2000 {
