@@ -50,6 +50,9 @@ struct Read {
     lanes: u32,
 }
 
+/// Numbers of rows that are read together: so many stay in the innermost cache.
+const NUMBERS: usize = 1 << 10;
+
 /// Where the entries of a pattern are in what the tasks packed.
 #[derive(Clone, Debug)]
 enum Places {
@@ -288,15 +291,34 @@ impl Readout {
                 let mut row = indptr.partition_point(|&start| start <= entries.start) - 1;
                 let mut done = entries.start;
                 while done < entries.end {
-                    let end = indptr[row + 1].min(entries.end);
                     let [task, first, list] = rows[row].map(|k| k as usize);
                     let packed = packed(task).get(first * samples + sample..).unwrap_or_default();
-                    let list = &lists[list][done - indptr[row]..end - indptr[row]];
+                    // Rows in a row that lie as this one does, each one number further on.
+                    let follows = |more: &usize| {
+                        let next = [task, first + more, list].map(|k| k as u32);
+                        rows.get(row + more) == Some(&next) && indptr[row + more + 1] <= entries.end
+                    };
+                    let whole = samples == 1 && done == indptr[row] && indptr[row + 1] <= entries.end;
+                    let alike = if whole {
+                        1 + (1..(NUMBERS / (indptr[row + 1] - done).max(1)).max(8)).take_while(follows).count()
+                    } else {
+                        1
+                    };
+                    let end = indptr[row + alike].min(entries.end);
+                    let list = &lists[list][done - indptr[row]..];
                     let values = &mut values[done - entries.start..end - entries.start];
-                    for (value, &at) in values.iter_mut().zip(list) {
-                        *value = packed[at as usize * samples];
+                    if alike > 1 {
+                        for (e, &at) in list.iter().enumerate() {
+                            let numbers = &packed[at as usize..][..alike];
+                            let of_entry = values.chunks_exact_mut(list.len()).zip(numbers);
+                            of_entry.for_each(|(values, &number)| values[e] = number);
+                        }
+                    } else {
+                        for (value, &at) in values.iter_mut().zip(list) {
+                            *value = packed[at as usize * samples];
+                        }
                     }
-                    (row, done) = (row + 1, end);
+                    (row, done) = (row + alike, end);
                 }
             }
         }

@@ -233,13 +233,13 @@ impl<'a, T: Scalar> InBox<'a, T> {
         }
     }
 
-    /// Zeros beside the run and where there is no unit.
+    /// Zeros beside the run and, if that matters, where there is no unit.
     pub(super) fn clean(&self, layer: &Carried, run: Range<usize>, out: &mut [T]) {
         for line in out.chunks_exact_mut(self.frame.line()) {
             line[..run.start].fill(T::zero());
             line[run.end..].fill(T::zero());
         }
-        if !self.frame.inside(&layer.place, self.around) {
+        if layer.masked && !self.frame.inside(&layer.place, self.around) {
             self.frame.mask(&layer.place, self.around, out);
         }
     }

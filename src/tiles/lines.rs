@@ -43,7 +43,15 @@ impl Lines {
             let (first, second, folded) = (first[id.index()], second[id.index()], folded[id.index()]);
             let spent = first && second && !read && !packed;
             let squared = sums::squared(net, locals, wanted, needed, id);
-            Some(Carried { spent, squared, ..Carried::new(local, local.lanes.clone(), [first, second], folded) })
+            // Slopes are zero where there is no unit, and so is what functions make of anything there.
+            let is_function = |(r, _): (LayerId, usize)| matches!(net.layer(r).kind(), Kind::Elementwise(_));
+            let masked = net.layer(id).kind().linear().is_none() || !net.readers(id).all(is_function);
+            Some(Carried {
+                spent,
+                squared,
+                masked,
+                ..Carried::new(local, local.lanes.clone(), [first, second], folded)
+            })
         };
         Self::new(net, net.layers().map(|(id, _)| of_layer(id)).collect(), keep, true)
     }
@@ -150,6 +158,8 @@ pub(super) struct Carried {
     pub(super) spent: bool,
     /// Its block has the slopes alone, a line for each channel and order; the readers' weights have the constants.
     pub(super) folded: bool,
+    /// Its lines must be zero where there is no unit.
+    pub(super) masked: bool,
     /// It has no block: its lanes are squared as they are made.
     pub(super) squared: bool,
     /// Its block is one matrix product of the operand's, and its fans are not listed.
@@ -177,6 +187,7 @@ impl Carried {
             second,
             spent: false,
             folded,
+            masked: true,
             squared: false,
             multiplied: false,
             span: Span { start: [0; AXES], end: [0; AXES] },
