@@ -13,6 +13,7 @@ use crate::rows::Rows;
 use crate::scalar::Scalar;
 use crate::schedule::Schedule;
 use crate::tape::Pass;
+use faer::Accum;
 use std::ops::Range;
 
 /// An adjoint seed: layer, unit, lane.
@@ -85,12 +86,10 @@ impl Reverse {
         out: &mut [T],
     ) {
         let Pass { net, lanes, .. } = pass;
-        out.fill(T::zero());
-        if net.output_layers().contains(&id) {
-            start(seeds, id, units.clone(), lanes, out);
-        }
+        let mut accum = begin(net, id, out, |out| start(seeds, id, units.clone(), lanes, out));
         for (reader, place) in net.readers(id) {
-            pull(pass, reader, place, units.clone(), self.block(net, buffers, reader, lanes), out);
+            pull(pass, reader, place, units.clone(), self.block(net, buffers, reader, lanes), accum, out);
+            accum = Accum::Add;
         }
     }
 
@@ -130,17 +129,17 @@ impl Reverse {
             let Some(slot) = self.schedule.slot(id) else { continue };
             let mut buffer = std::mem::take(&mut buffers[slot]);
             let out = &mut buffer[..layer.units() * width];
-            out.fill(T::zero());
-            start(id, out);
+            let mut accum = begin(net, id, out, |out| start(id, out));
             for (reader, place) in net.readers(id) {
                 let adjoint = self.block(net, buffers, reader, lanes);
                 let chunk = net.layer(reader).kind().chunk_rows(width);
                 spread.rows(out, width, chunk, |rows, out| {
-                    pull(pass, reader, place, rows.clone(), adjoint, out);
+                    pull(pass, reader, place, rows.clone(), adjoint, accum, out);
                     if let Some(curvature) = curvature {
                         curvature.pull(pass, reader, place, rows, out);
                     }
                 });
+                accum = Accum::Add;
             }
             buffers[slot] = buffer;
         }
@@ -157,19 +156,36 @@ fn start<T: Scalar>(seeds: &[OutputSeed], id: LayerId, units: Range<usize>, lane
     }
 }
 
-/// Adds to the adjoint of an operand what one of its readers sends back.
+/// The seeds of an output. Of other layers nothing: then what the first reader sends replaces what was there.
+fn begin<T: Scalar>(net: &Network<T>, id: LayerId, out: &mut [T], start: impl FnOnce(&mut [T])) -> Accum {
+    let is_output = net.output_layers().contains(&id);
+    if is_output || net.readers(id).next().is_none() {
+        out.fill(T::zero());
+        start(out);
+        return Accum::Add;
+    }
+    Accum::Replace
+}
+
+/// Adds to the adjoint of an operand what one of its readers sends back, or replaces it by that.
 fn pull<T: Scalar>(
     pass: Pass<'_, T>,
     reader: LayerId,
     place: usize,
     rows: Range<usize>,
     adjoint: Rows<'_, T>,
+    accum: Accum,
     out: &mut [T],
 ) {
     let Pass { net, tape, lanes, .. } = pass;
     match net.layer(reader).kind() {
-        Kind::Input => {}
-        Kind::Elementwise(_) => Elementwise::reverse(rows, tape.slopes(reader), lanes, adjoint, out),
+        Kind::Elementwise(_) => return Elementwise::reverse(rows, tape.slopes(reader), lanes, adjoint, accum, out),
+        Kind::Dense(dense) => return dense.send(rows, adjoint, accum, out),
+        _ if accum == Accum::Replace => out.fill(T::zero()),
+        _ => {}
+    }
+    match net.layer(reader).kind() {
+        Kind::Input | Kind::Elementwise(_) => {}
         Kind::Product => {
             let partner = net.operands(reader)[1 - place];
             product::reverse(rows, tape.values(partner), lanes, adjoint, out);

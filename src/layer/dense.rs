@@ -76,6 +76,16 @@ impl<T: Scalar> Dense<T> {
         }
     }
 
+    /// `out += rows of Wᵀ ȳ`, or `out ← rows of Wᵀ ȳ`.
+    pub(crate) fn send(&self, rows: Range<usize>, adjoint: Rows<'_, T>, accum: Accum, out: &mut [T]) {
+        let width = adjoint.width;
+        let count = rows.len();
+        let adjoint = MatRef::from_row_major_slice(adjoint.data, self.weight.nrows(), width);
+        let out = MatMut::from_row_major_slice_mut(out, count, width);
+        let weight = self.matrix().subcols(rows.start, count).transpose();
+        matmul(out, accum, weight, adjoint, T::one(), Par::Seq);
+    }
+
     /// One-hot lanes need no product: lane `c` of the result is the sum of the columns of `W` in color `c`.
     pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_>, out: &mut [T], width: usize) {
         vectorized(
@@ -116,12 +126,7 @@ impl<T: Scalar> Linear<T> for Dense<T> {
     }
 
     fn reverse(&self, _operand: usize, rows: Range<usize>, adjoint: Rows<'_, T>, out: &mut [T]) {
-        let width = adjoint.width;
-        let count = rows.len();
-        let adjoint = MatRef::from_row_major_slice(adjoint.data, self.weight.nrows(), width);
-        let out = MatMut::from_row_major_slice_mut(out, count, width);
-        let weight = self.matrix().subcols(rows.start, count).transpose();
-        matmul(out, Accum::Add, weight, adjoint, T::one(), Par::Seq);
+        self.send(rows, adjoint, Accum::Add, out);
     }
 
     /// Everything is linked with everything.

@@ -6,6 +6,7 @@ use crate::activation::Activation;
 use crate::error::Result;
 use crate::rows::{Lane, Rows};
 use crate::scalar::{Scalar, vectorized};
+use faer::Accum;
 use std::ops::Range;
 
 /// `a_k = σ(z_k)`; the slope of a PReLU may differ from channel to channel or from unit to unit.
@@ -137,13 +138,28 @@ impl Elementwise {
         }
     }
 
-    /// `z̄ += σ' ā`.
+    /// `z̄ += σ' ā`, or `z̄ ← σ' ā`.
     pub(crate) fn reverse<T: Scalar>(
         rows: Range<usize>,
         slopes: Slopes<'_, T>,
         lanes: Lanes,
         adjoint: Rows<'_, T>,
+        accum: Accum,
         out: &mut [T],
+    ) {
+        match accum {
+            Accum::Add => Self::send(rows, slopes, lanes, adjoint, out, |s, a, o| a.mul_add(s, o)),
+            Accum::Replace => Self::send(rows, slopes, lanes, adjoint, out, |s, a, _| a * s),
+        }
+    }
+
+    fn send<T: Scalar>(
+        rows: Range<usize>,
+        slopes: Slopes<'_, T>,
+        lanes: Lanes,
+        adjoint: Rows<'_, T>,
+        out: &mut [T],
+        f: impl Fn(T, T, T) -> T + Copy,
     ) {
         vectorized(
             #[inline(always)]
@@ -152,11 +168,11 @@ impl Elementwise {
                     // Rows are as long as those of the slopes: one long row.
                     let numbers = rows.start * lanes.samples..rows.end * lanes.samples;
                     let terms = slopes.first.data[numbers.clone()].iter().zip(&adjoint.data[numbers]);
-                    out.iter_mut().zip(terms).for_each(|(o, (&s, &a))| *o = a.mul_add(s, *o));
+                    out.iter_mut().zip(terms).for_each(|(o, (&s, &a))| *o = f(s, a, *o));
                     return;
                 }
                 for (k, out) in rows.zip(out.chunks_exact_mut(lanes.len())) {
-                    lanes.zip(slopes.first.row(k), adjoint.row(k), out, |s, a, o| a.mul_add(s, o));
+                    lanes.zip(slopes.first.row(k), adjoint.row(k), out, f);
                 }
             },
         );

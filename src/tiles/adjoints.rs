@@ -27,6 +27,7 @@ use crate::layer::{Elementwise, Kind, Lanes, Slopes};
 use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, add_products, vectorized};
+use faer::Accum;
 use std::ops::Range;
 
 /// Most links of a layer whose adjoints are made on the way.
@@ -78,9 +79,7 @@ pub(super) fn heads<T: Scalar>(
     for (id, layer) in net.layers() {
         let Some(here) = local(id) else {
             // From outside the adjoints come without a point, and values are told by them.
-            if layer.kind().linear().is_none() {
-                return None;
-            }
+            layer.kind().linear()?;
             continue;
         };
         let sent = net.operands(id).iter().any(|o| above[o.index()]);
@@ -329,7 +328,7 @@ impl<'a, T: Scalar> Ready<'a, T> {
                 let first = Rows::new(slopes.line(reader, channel, 0, false), line);
                 let slopes = Slopes { first, second: Rows::none() };
                 let lanes = Lanes { count: rows, samples: line };
-                Elementwise::reverse(0..1, slopes, lanes, Rows::new(adjoint, rows * line), out);
+                Elementwise::reverse(0..1, slopes, lanes, Rows::new(adjoint, rows * line), Accum::Add, out);
             }),
             Kind::Product => {
                 // ā_q[p + s_q] += z_{1-q}[p + s_{1-q}] ā[p].

@@ -111,7 +111,7 @@ impl<T: Scalar> Sink<T> for Squared<'_, T> {
     #[inline(always)]
     fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], mut gathered: [T; V]) -> [T; V] {
         let mut weighted: [T; V] = *self.weights[channel * self.line + at..].first_chunk().expect("a line for each");
-        weighted.iter_mut().zip(&sums).for_each(|(w, &s)| *w = *w * s);
+        weighted.iter_mut().zip(&sums).for_each(|(w, &s)| *w *= s);
         add_products(&mut gathered, &weighted, &sums);
         gathered
     }

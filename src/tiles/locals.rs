@@ -16,6 +16,8 @@ pub(super) struct Local {
     pub(super) fans: Vec<Fan>,
     pub(super) shifts: Vec<Position>,
     pub(super) lanes: Vec<Lanes>,
+    /// The distances at which each operand is read.
+    reads: Vec<Vec<Position>>,
 }
 
 /// The layers whose lanes the targets need.
@@ -130,7 +132,8 @@ pub(super) fn locals<T: Scalar>(
                 lanes
             }
         };
-        locals.push(Some(Local { place, fans, shifts, lanes }));
+        let reads = (0..operands.len()).map(|q| reads(&fans, &shifts, q)).collect();
+        locals.push(Some(Local { place, fans, shifts, lanes, reads }));
     }
     Ok((locals, wrapped))
 }
@@ -182,14 +185,19 @@ pub(super) fn orders<T: Scalar>(
     (first, second)
 }
 
-impl Local {
-    /// Every distance at which operand `q` is read; some more than once.
-    pub(super) fn reads(&self, q: usize) -> impl Iterator<Item = Position> {
-        let position_by_position = if self.fans.is_empty() { self.shifts.get(q) } else { None };
-        let links = self.fans.iter().flat_map(|fan| &fan.links).filter(move |link| link.operand == q);
-        links.map(|link| link.shift).chain(position_by_position.copied())
+/// Every distance at which operand `q` is read: through the links, or position by position.
+fn reads(fans: &[Fan], shifts: &[Position], q: usize) -> Vec<Position> {
+    if fans.is_empty() {
+        return vec![shifts[q]];
     }
+    let links = fans.iter().flat_map(|fan| &fan.links).filter(|link| link.operand == q);
+    let mut reads: Vec<Position> = links.map(|link| link.shift).collect();
+    reads.sort_unstable();
+    reads.dedup();
+    reads
+}
 
+impl Local {
     /// Where the layer's units see an input of a tile.
     pub(super) fn seers(&self, tile: Span) -> impl Iterator<Item = Span> {
         let lanes = self.lanes.iter().flat_map(|lanes| lanes.iter());
@@ -269,7 +277,7 @@ impl Spans {
         for (id, _) in net.layers().rev() {
             let (Some(local), Some(span)) = (&locals[id.index()], self.0[id.index()]) else { continue };
             for (q, &operand) in net.operands(id).iter().enumerate() {
-                local.reads(q).for_each(|shift| self.add(operand, span.shifted(shift)));
+                local.reads[q].iter().for_each(|&shift| self.add(operand, span.shifted(shift)));
             }
         }
     }
@@ -279,8 +287,8 @@ impl Spans {
         for (id, _) in net.layers() {
             let Some(span) = self.0[id.index()] else { continue };
             for (reader, q) in net.readers(id) {
-                let shifts = locals[reader.index()].iter().flat_map(|local| local.reads(q));
-                shifts.for_each(|shift| self.add(reader, span.shifted(minus([0; AXES], shift))));
+                let shifts = locals[reader.index()].iter().flat_map(|local| &local.reads[q]);
+                shifts.for_each(|&shift| self.add(reader, span.shifted(minus([0; AXES], shift))));
             }
         }
     }

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Lines are carried through all layers for one tile of positions with the halo that it needs, while they stay in the
-//! cache. So are the values and slopes that the lanes need, unless sums over all units, which need adjoints, have them
-//! recorded anyway.
+//! cache. So are the values and slopes that the lanes need, and for sums over all units the adjoints, wherever functions
+//! are the same at every position and nothing outside of the tiles is curved; otherwise these are recorded before.
 //!
 //! Exact for every network that is accepted: a distance tells an input, also where an axis comes back to its beginning
 //! (distances are then taken modulo its length). Lanes are zero where there is no unit, as what is padded with
@@ -138,15 +138,10 @@ impl Tiles {
             keep(id) || heads.as_ref().is_some_and(|heads| by_product || heads.contains(&id))
         };
         let values = made.then(|| Lines::of_values(net, &locals, read_later));
-        let adjoints = match (wanted, heads.clone()) {
-            (Wanted::Sums { rows, .. }, Some(heads)) => {
-                let frame = Frame::new(covered, [1; AXES], wrapped, |tile| tile);
-                Some(Adjoints::new(net, &locals, rows, heads, &around(frame.tile_at_zero())))
-            }
-            _ => None,
-        };
+        let frame = Frame::new(covered, [1; AXES], wrapped, |tile| tile);
+        let unit = || around(frame.tile_at_zero());
+        let adjoints = heads.clone().map(|heads| Adjoints::new(net, &locals, wanted.rows(), heads, &unit()));
         let scratch = scratch(net, &lanes, &targets, wanted);
-        let frame = Frame::new(covered, [1; AXES], wrapped, |t| t);
         let mut tiles = Tiles { frame, lanes, values, adjoints, wanted, targets, scratch };
         tiles.cut(covered, wrapped, (positions, tasks), around);
         tiles.lanes.prepare_sums(net, &locals, &tiles.frame, false)?;

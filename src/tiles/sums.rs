@@ -217,7 +217,7 @@ impl<T: Scalar> Terms<'_, T> {
             for k in 0..self.count {
                 let (weights, left, right) = (self.weights.at(k, at), self.left.at::<V>(k, at), right.at(k, at));
                 let mut weighted: [T; V] = *weights;
-                weighted.iter_mut().zip(left).for_each(|(w, &a)| *w = *w * a);
+                weighted.iter_mut().zip(left).for_each(|(w, &a)| *w *= a);
                 add_products(&mut new, &weighted, right);
             }
             *sum = new;

@@ -32,7 +32,7 @@ pub(crate) struct Inputs<'a, T> {
     pub(crate) outside: &'a Mutex<Option<Outside<T>>>,
 }
 
-/// Whether the values can be made tile by tile: functions are the same at every position, and all inputs have a place.
+/// Whether the values can be made tile by tile: functions are the same at every position.
 pub(super) fn can_be_made<T: Scalar>(net: &Network<T>, locals: &[Option<Local>]) -> bool {
     net.layers().all(|(id, layer)| match (layer.kind(), &locals[id.index()]) {
         (Kind::Elementwise(e), Some(local)) => e.is_by_channel(local.place.channels),
