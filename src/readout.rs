@@ -299,11 +299,8 @@ impl Readout {
                         rows.get(row + more) == Some(&next) && indptr[row + more + 1] <= entries.end
                     };
                     let whole = samples == 1 && done == indptr[row] && indptr[row + 1] <= entries.end;
-                    let alike = if whole {
-                        1 + (1..(NUMBERS / (indptr[row + 1] - done).max(1)).max(8)).take_while(follows).count()
-                    } else {
-                        1
-                    };
+                    let most = (NUMBERS / (indptr[row + 1] - indptr[row]).max(1)).max(8);
+                    let alike = if whole { 1 + (1..most).take_while(follows).count() } else { 1 };
                     let end = indptr[row + alike].min(entries.end);
                     let list = &lists[list][done - indptr[row]..];
                     let values = &mut values[done - entries.start..end - entries.start];

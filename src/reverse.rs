@@ -181,17 +181,19 @@ fn pull<T: Scalar>(
     match net.layer(reader).kind() {
         Kind::Elementwise(_) => return Elementwise::reverse(rows, tape.slopes(reader), lanes, adjoint, accum, out),
         Kind::Dense(dense) => return dense.send(rows, adjoint, accum, out),
-        _ if accum == Accum::Replace => out.fill(T::zero()),
         _ => {}
     }
+    // The other kinds can only add.
+    if accum == Accum::Replace {
+        out.fill(T::zero());
+    }
     match net.layer(reader).kind() {
-        Kind::Input | Kind::Elementwise(_) => {}
         Kind::Product => {
             let partner = net.operands(reader)[1 - place];
             product::reverse(rows, tape.values(partner), lanes, adjoint, out);
         }
         Kind::Select(select) => select.reverse(place, rows, tape.choice(reader), lanes, adjoint, out),
-        kind => kind.linear().expect("all other kinds are linear").reverse(place, rows, adjoint, out),
+        kind => kind.linear().expect("all other kinds that read are linear").reverse(place, rows, adjoint, out),
     }
 }
 

@@ -80,7 +80,8 @@ mod tests {
         assert_eq!(lane_width(0, 1 << 10, Points::Unknown), 0);
     }
 
-    /// No block ends shortly behind a piece of registers, and there are several where there are many lanes.
+    /// Few blocks end shortly behind a piece of registers, two are alike, and there are several where there are many
+    /// lanes.
     #[test]
     fn blocks_fill_registers() {
         for (lanes, width) in [(1, 16), (24, 24), (48, 24), (50, 25), (72, 32), (784, 96)] {

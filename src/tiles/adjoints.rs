@@ -9,8 +9,8 @@
 //!
 //! So are the values and slopes made there that this and the lanes need, and nothing is recorded for all units.
 //!
-//! Exact: the same sums as of whole layers, in another order. Where there is no unit a line is zero: what is padded
-//! with zeros takes no part.
+//! Exact where [`heads`] finds any: the same sums as of whole layers, in another order. Where there is no unit a line is
+//! zero: what is padded with zeros takes no part.
 
 use super::Wanted;
 use super::fans::Sums;
@@ -87,6 +87,7 @@ pub(super) fn heads<T: Scalar>(
         above[id.index()] = sent || is_first || layer.kind().is_curved();
         let inside = net.readers(id).filter(|(reader, _)| local(*reader).is_some()).count();
         let is_head = net.output_layers().contains(&id) || inside < net.readers(id).count();
+        // What is read inside too has an adjoint from both; and of copies each would have its own.
         if is_head && (inside > 0 || !whole(here)) {
             return None;
         }

@@ -130,17 +130,16 @@ pub(super) struct Sum<'a, T> {
     pub(super) from: &'a [T],
     /// The numbers of the result that are made.
     pub(super) run: Range<usize>,
-    pub(super) accumulate: bool,
 }
 
 impl<T: Scalar> Sum<'_, T> {
-    /// `out[p] = Σ_terms line[p]`.
+    /// `out[p] = Σ_terms line[p]`, or added to what is there.
     #[inline(always)]
-    pub(super) fn ones(&self, out: &mut [T]) {
+    pub(super) fn ones(&self, accumulate: bool, out: &mut [T]) {
         for (k, term) in self.terms.iter().enumerate() {
             let out = &mut out[self.run.clone()];
             let from = &self.from[term.at(self.second, self.run.start)..][..out.len()];
-            if k > 0 || self.accumulate {
+            if k > 0 || accumulate {
                 out.iter_mut().zip(from).for_each(|(o, &f)| *o += f);
             } else {
                 out.copy_from_slice(from);
@@ -229,12 +228,12 @@ impl<T: Scalar> Sum<'_, T> {
         at
     }
 
-    /// `out[p] = Σ_terms weights[weight · positions + p + offset] · line[p]`.
+    /// `Σ_terms weights[weight · positions + p + offset] · line[p]`, for one channel.
     #[inline(always)]
-    pub(super) fn each(&self, weights: &[T], positions: usize, offset: i64, out: &mut [T]) {
-        let at = self.each_vectors::<32>(self.run.start, weights, positions, offset, out);
-        let at = self.each_vectors::<8>(at, weights, positions, offset, out);
-        self.each_vectors::<1>(at, weights, positions, offset, out);
+    pub(super) fn each(&self, weights: &[T], positions: usize, offset: i64, sink: &mut impl Sink<T>) {
+        let at = self.each_vectors::<32>(self.run.start, weights, positions, offset, sink);
+        let at = self.each_vectors::<8>(at, weights, positions, offset, sink);
+        self.each_vectors::<1>(at, weights, positions, offset, sink);
     }
 
     #[inline(always)]
@@ -244,7 +243,7 @@ impl<T: Scalar> Sum<'_, T> {
         weights: &[T],
         positions: usize,
         offset: i64,
-        out: &mut [T],
+        sink: &mut impl Sink<T>,
     ) -> usize {
         while at + V <= self.run.end {
             let mut sum = [T::zero(); V];
@@ -254,10 +253,9 @@ impl<T: Scalar> Sum<'_, T> {
                 let weights = weights[term.weight as usize * positions + first..].first_chunk().expect("a weight");
                 add_products(&mut sum, weights, from);
             }
-            let out = &mut out[at..][..V];
-            for v in 0..V {
-                out[v] = if self.accumulate { out[v] + sum[v] } else { sum[v] };
-            }
+            let gathered = sink.begin(at);
+            let gathered = sink.take(0, at, sum, gathered);
+            sink.end(at, gathered);
             at += V;
         }
         at
@@ -296,7 +294,7 @@ mod tests {
         let weights = numbers(31 + channels);
         for (second, accumulate) in [(false, false), (true, true)] {
             let mut out = vec![T::one(); channels * stride];
-            let sum = Sum { terms: &terms, second, from: &from, run: run.clone(), accumulate };
+            let sum = Sum { terms: &terms, second, from: &from, run: run.clone() };
             let mut sink = Stored { out: &mut out, stride, accumulate };
             sum.shared(registers, &weights, channels, &mut space, &mut sink);
             let of_channels = numbers(channels * stride);

@@ -119,13 +119,7 @@ impl<'a, T: Scalar> InBox<'a, T> {
                     let run = at(read.run.start)..at(read.run.end);
                     let out = &mut sums[channel as usize * line..][..line];
                     for (_, terms) in parts {
-                        let sum = Sum {
-                            terms: &pulled.terms[terms.clone()],
-                            second: false,
-                            from,
-                            run: run.clone(),
-                            accumulate: false,
-                        };
+                        let sum = Sum { terms: &pulled.terms[terms.clone()], second: false, from, run: run.clone() };
                         let mut sink = Squared { out: &mut *out, step, weights: of_units, line };
                         vectorized_within(
                             #[inline(always)]
@@ -175,16 +169,19 @@ impl<'a, T: Scalar> InBox<'a, T> {
             for (operand, terms) in parts {
                 let Some(from) = self.source(read, *operand) else { continue };
                 let terms = &pulled.terms[terms.clone()];
-                let sum = Sum { terms, second: read.second, from, run: read.run.clone(), accumulate: made };
+                let sum = Sum { terms, second: read.second, from, run: read.run.clone() };
                 vectorized_within(
                     #[inline(always)]
                     |registers| match weights {
-                        Weights::Ones => sum.ones(out),
+                        Weights::Ones => sum.ones(made, out),
                         Weights::Shared(weights) => {
                             let mut sink = Stored { out, stride, accumulate: made };
                             sum.shared(registers, weights, channels, space, &mut sink);
                         }
-                        Weights::Each(weights) => sum.each(weights, layer.place.positions(), offset, out),
+                        Weights::Each(weights) => {
+                            let mut sink = Stored { out, stride, accumulate: made };
+                            sum.each(weights, layer.place.positions(), offset, &mut sink);
+                        }
                     },
                 );
                 made = true;

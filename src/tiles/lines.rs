@@ -43,7 +43,8 @@ impl Lines {
             let (first, second, folded) = (first[id.index()], second[id.index()], folded[id.index()]);
             let spent = first && second && !read && !packed;
             let squared = sums::squared(net, locals, wanted, needed, id);
-            // Slopes are zero where there is no unit, and so is what functions make of anything there.
+            // Slopes are zero where there is no unit, and so are what functions make of any number there and the weights
+            // of its square.
             let is_function = |(r, _): (LayerId, usize)| matches!(net.layer(r).kind(), Kind::Elementwise(_));
             let masked = net.layer(id).kind().linear().is_none() || !net.readers(id).all(is_function);
             Some(Carried {

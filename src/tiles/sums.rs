@@ -70,10 +70,10 @@ impl Tiles {
         };
         let operands = net.operands(id);
         let line = self.frame.line();
-        let (second, scratch) = scratch.split_at_mut(line);
-        let (third, scratch) = scratch.split_at_mut(line);
+        let (adjoint, scratch) = scratch.split_at_mut(line);
+        let (slope, scratch) = scratch.split_at_mut(line);
         let mut weigh = |channel: usize, row: usize, weights: &mut [T]| {
-            units.weigh(lanes_in, id, [channel, row], [&mut *second, &mut *third], weights);
+            units.weigh(lanes_in, id, [channel, row], [&mut *adjoint, &mut *slope], weights);
         };
         if lanes_in.carried(operands[0]).squared {
             let weigh = |channel: usize, weights: &mut [T]| weigh(channel, 0, weights);
@@ -134,7 +134,8 @@ enum Units<'a, T> {
 }
 
 impl<T: Scalar> Units<'_, T> {
-    /// The weights of a channel's units for one row: `ā σ''` of a function, `2 ā` of a product.
+    /// The weights of a channel's units for one row: `ā σ''` of a function, `2 ā` of a product. Zero where there is no
+    /// unit, so that the lanes may be anything there. Two lines of work space.
     fn weigh(
         &self,
         lanes: InBox<'_, T>,
