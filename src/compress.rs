@@ -63,9 +63,14 @@ impl InputLanes {
         self.members.len()
     }
 
+    /// The first color of a block.
+    pub(crate) fn first(&self, block: usize) -> usize {
+        block * self.width
+    }
+
     /// The lanes of a block, for a number of samples.
     pub(crate) fn lanes(&self, block: usize, samples: usize) -> Lanes {
-        Lanes { count: self.width.min(self.count - block * self.width), samples }
+        Lanes { count: self.width.min(self.count - self.first(block)), samples }
     }
 
     /// The seeds of a block on input layer `q`.
@@ -73,7 +78,7 @@ impl InputLanes {
         Seeds {
             colors: &self.colors[q],
             units: &self.members[block][q],
-            first: (block * self.width) as u32,
+            first: self.first(block) as u32,
             lanes: self.lanes(block, samples),
             apart: self.apart[block][q],
         }

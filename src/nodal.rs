@@ -200,7 +200,18 @@ impl Units {
         sweeps(net, &curved, with_jacobian)
     }
 
-    /// The program, and how the entries of `diagonal` are read.
+    /// All tangents beside the values, keeping what the curved layers read.
+    fn recorded<T: Scalar>(&self, net: &Network<T>) -> Recorded {
+        let read = |id: LayerId| self.layers.iter().any(|(curved, _)| net.operands(*curved).contains(&id));
+        let (colors, count) = &self.input_colors;
+        Recorded {
+            sweep: Forward::new(net, Second::Values, true, read, |_| false),
+            inputs: InputLanes::new(net, colors, *count, *count),
+        }
+    }
+
+    /// The program, and how the entries of `diagonal` are read. `values_beside` says whether at one point so many tangents
+    /// are carried beside the values.
     ///
     /// # Errors
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if there are more than 2³² sums.
@@ -210,6 +221,7 @@ impl Units {
         sparsity: &Sparsity,
         diagonal: &Pattern,
         with_jacobian: bool,
+        values_beside: impl Fn(usize) -> bool,
         width: impl Fn(usize) -> usize,
     ) -> Result<(Nodal, Readout)> {
         let (colors, count) = &self.input_colors;
@@ -264,7 +276,8 @@ impl Units {
             seeds.push((net.output_layers()[q as usize], unit, self.of_output.color(i)));
         }
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
-        let nodal = Nodal { adjoints, tangents, inputs, rows, seeds, sums, tiles: None };
+        let recorded = values_beside(*count).then(|| self.recorded(net));
+        let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, tiles: None };
         Ok((nodal, readout))
     }
 }
@@ -276,6 +289,8 @@ pub(crate) struct Nodal {
     pub(crate) adjoints: Reverse,
     /// Carries the tangents to the last curved layer.
     pub(crate) tangents: Forward,
+    /// The same at one point, where lanes are few.
+    pub(crate) recorded: Option<Recorded>,
     pub(crate) inputs: InputLanes,
     /// Adjoint lanes.
     pub(crate) rows: usize,
@@ -283,6 +298,25 @@ pub(crate) struct Nodal {
     sums: Vec<Sum>,
     /// The tangents by offset, where that is cheaper.
     pub(crate) tiles: Option<Tiles>,
+}
+
+/// All tangents of one point, carried beside its values; what the curved layers read is kept until there are adjoints.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    pub(crate) sweep: Forward,
+    pub(crate) inputs: InputLanes,
+}
+
+impl Recorded {
+    /// Numbers that are kept.
+    pub(crate) fn size(&self) -> usize {
+        self.sweep.size() * self.sweep.lanes(self.inputs.count())
+    }
+
+    /// Makes the buffers large enough.
+    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Buffer<T>>) {
+        self.sweep.prepare(buffers, self.sweep.lanes(self.inputs.count()));
+    }
 }
 
 /// The terms of one curved layer.
@@ -304,6 +338,7 @@ impl Nodal {
         if tiles.makes_values() {
             self.adjoints = Reverse::new(net, |id| tiles.is_outside(id));
         }
+        self.recorded = None;
         self.tiles = Some(tiles);
     }
 
@@ -343,6 +378,11 @@ impl Nodal {
         }
     }
 
+    /// The layers that have terms, in order.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = LayerId> {
+        self.sums.iter().map(|sum| sum.layer)
+    }
+
     /// Whether a layer has terms.
     pub(crate) fn sums(&self, layer: LayerId) -> bool {
         self.sums.iter().any(|s| s.layer == layer)
@@ -372,8 +412,8 @@ pub(crate) struct Summing<'a, T> {
 
 impl<T: Scalar> Summing<'_, T> {
     /// Adds the terms of some rows of a curved layer; `adjoint` is the layer's own block, `operands` are the rows of
-    /// the tangents of what it reads. All rows of a layer come in order.
-    pub(crate) fn add(&mut self, layer: LayerId, rows: Range<usize>, adjoint: Rows<'_, T>, operands: [&[T]; 2]) {
+    /// the tangents of what it reads, the first and the last. All rows of a layer come in order.
+    pub(crate) fn add(&mut self, layer: LayerId, rows: Range<usize>, adjoint: Rows<'_, T>, operands: [Rows<'_, T>; 2]) {
         let Summing { nodal, task, pass, space, packed } = self;
         let Some(sum) = nodal.sums.iter().find(|s| s.layer == layer) else { return };
         let Pass { net, tape, lanes, .. } = *pass;
@@ -394,7 +434,7 @@ impl<T: Scalar> Summing<'_, T> {
         let class_of = sum.class_of.as_deref();
         for start in rows.clone().step_by(CHUNK) {
             let chunk = start..rows.end.min(start + CHUNK);
-            let [a, b] = operands.map(|o| &o[(start - rows.start) * width..][..chunk.len() * width]);
+            let operands = operands.map(|o| o.from_row(start - rows.start));
             vectorized(
                 #[inline(always)]
                 || {
@@ -402,10 +442,13 @@ impl<T: Scalar> Summing<'_, T> {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
                     if nodal.rows == 1 {
-                        add_terms(chunk.clone(), class_of, lanes, weights, [a, b], sums);
+                        add_terms(chunk.clone(), class_of, lanes, weights, operands, sums);
                         return;
                     }
-                    terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+                    for (k, terms) in terms.chunks_exact_mut(width).take(chunk.len()).enumerate() {
+                        let [a, b] = operands.map(|o| &o.row(k)[..width]);
+                        terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+                    }
                     if !as_product {
                         add_terms_of_rows(chunk.clone(), class_of, lanes, nodal.rows, weights, terms, sums);
                     }
@@ -460,12 +503,12 @@ fn add_terms<T: Scalar>(
     class_of: Option<&[u32]>,
     lanes: Lanes,
     weights: &[T],
-    operands: [&[T]; 2],
+    operands: [Rows<'_, T>; 2],
     sums: &mut [T],
 ) {
-    let [a, b] = operands.map(|o| o.chunks_exact(lanes.len()));
-    for ((k, weights), (a, b)) in units.zip(weights.chunks_exact(lanes.samples)).zip(a.zip(b)) {
+    for (at, (k, weights)) in units.zip(weights.chunks_exact(lanes.samples)).enumerate() {
         if let Some(sums) = sums_of(class_of, k, lanes.len(), sums) {
+            let [a, b] = operands.map(|o| &o.row(at)[..lanes.len()]);
             lanes.add_products(weights, a, b, sums);
         }
     }

@@ -6,7 +6,7 @@ use crate::error::{Result, ensure};
 use crate::memory;
 use crate::network::{Network, Structure};
 use crate::pattern::Pattern;
-use crate::planner::{Planner, lane_width, lane_width_with_sum, sample_block};
+use crate::planner::{Planner, lane_width, lane_width_with_sum, sample_block, values_beside};
 use crate::program::{Program, Target};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
@@ -194,6 +194,9 @@ impl Plan {
             tasks,
             width: &width(lane_width),
             wide: &width(lane_width_with_sum),
+            values_beside: &|lanes| {
+                lane_block.is_none_or(|most| lanes <= most) && values_beside(lanes, net.operations(), points)
+            },
         };
         let made = match (quantity, strategy) {
             (_, Some(Strategy::Dense)) => planner.dense(quantity)?,

@@ -8,7 +8,7 @@ use crate::cost::{self, Passes, Points};
 use crate::error::Result;
 use crate::forward::{Forward, Second};
 use crate::network::{LayerId, Network};
-use crate::nodal::Nodal;
+use crate::nodal::{Nodal, Recorded};
 use crate::pattern::Pattern;
 use crate::readout::{Readout, Source, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
@@ -105,6 +105,10 @@ impl Program {
                     passes += Passes::forward(tiles.lanes());
                     return passes;
                 }
+                if nodal.recorded.is_some() {
+                    passes += Passes::forward(nodal.inputs.count());
+                    return passes;
+                }
                 (0..nodal.inputs.blocks()).for_each(|b| passes += Passes::forward(nodal.inputs.lanes(b, 1).count));
             }
         }
@@ -130,6 +134,14 @@ impl Program {
             Program::Forward { tiles, .. } => tiles.as_ref(),
             Program::Nodal(nodal) => nodal.tiles.as_ref(),
             Program::Nothing | Program::Vectors(_) | Program::Reverse { .. } | Program::ReverseOverForward(_) => None,
+        }
+    }
+
+    /// Tangents carried beside the values at one point.
+    pub(crate) fn recorded(&self) -> Option<&Recorded> {
+        match self {
+            Program::Nodal(nodal) => nodal.recorded.as_ref(),
+            _ => None,
         }
     }
 
@@ -182,7 +194,8 @@ impl Program {
             }
             Program::Nodal(nodal) => (nodal.tangents.size() + nodal.size(), nodal.adjoints.size()),
         };
-        (task * width, shared * width)
+        let kept = self.recorded().map_or(0, Recorded::size);
+        (task * width, shared * width + kept)
     }
 
     /// Tangent lanes: `forward` for the Jacobian, `double-forward` for the Hessian diagonal, `forward-laplacian` for

@@ -132,7 +132,7 @@ impl Reverse {
             let mut accum = begin(net, id, out, |out| start(id, out));
             for (reader, place) in net.readers(id) {
                 let adjoint = self.block(net, buffers, reader, lanes);
-                let chunk = net.layer(reader).kind().chunk_rows(width);
+                let chunk = net.layer(reader).kind().chunk_rows(layer.units(), width);
                 spread.rows(out, width, chunk, |rows, out| {
                     pull(pass, reader, place, rows.clone(), adjoint, accum, out);
                     if let Some(curvature) = curvature {

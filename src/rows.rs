@@ -45,6 +45,11 @@ impl<'a, T: Scalar> Rows<'a, T> {
         &self.data[k * self.stride..k * self.stride + self.width]
     }
 
+    /// The same without the first rows.
+    pub(crate) fn from_row(self, k: usize) -> Self {
+        Rows { data: &self.data[k * self.stride..], ..self }
+    }
+
     /// What the rows hold from the `start`-th number on.
     pub(crate) fn after(self, start: usize) -> Self {
         if start >= self.width {

@@ -51,6 +51,19 @@ impl<T: Scalar> Tape<T> {
         order: usize,
         spread: Spread,
     ) -> Result<()> {
+        self.record_with(net, points, first_sample, order, spread, &mut ())
+    }
+
+    /// The same with somebody who carries more along.
+    pub(crate) fn record_with(
+        &mut self,
+        net: &Network<T>,
+        points: &[T],
+        first_sample: usize,
+        order: usize,
+        spread: Spread,
+        companion: &mut impl Companion<T>,
+    ) -> Result<()> {
         let n = net.inputs();
         let samples = points.len() / n;
         self.reserve(net, samples, order);
@@ -103,14 +116,19 @@ impl<T: Scalar> Tape<T> {
                 }
                 kind => {
                     let linear = kind.linear().expect("all other kinds are linear");
-                    let get = |q: usize| self.values(operands[q]);
-                    with_rows(operands.len(), get, |operands| {
-                        spread.rows(&mut out, samples, kind.chunk_rows(samples), |rows, out| {
-                            linear.forward(rows.clone(), operands, out, samples);
-                            linear.add_constant(rows, out, samples);
-                            check(out);
+                    if companion.values(id, self, &mut out) {
+                        linear.add_constant(0..layer.units(), &mut out, samples);
+                        check(&out);
+                    } else {
+                        let get = |q: usize| self.values(operands[q]);
+                        with_rows(operands.len(), get, |operands| {
+                            spread.rows(&mut out, samples, kind.chunk_rows(layer.units(), samples), |rows, out| {
+                                linear.forward(rows.clone(), operands, out, samples);
+                                linear.add_constant(rows, out, samples);
+                                check(out);
+                            });
                         });
-                    });
+                    }
                 }
             }
             self.values[k] = out;
@@ -126,6 +144,7 @@ impl<T: Scalar> Tape<T> {
                 };
                 return Err(Outside { layer: id, order, unit, value, operand }.error(net, first_sample + at % samples));
             }
+            companion.follow(id, self);
         }
         Ok(())
     }
@@ -191,6 +210,25 @@ impl<T: Scalar> Tape<T> {
     pub(crate) fn choice(&self, layer: LayerId) -> &[u32] {
         &self.choice[layer.index()]
     }
+}
+
+/// Who goes through the network with the value pass.
+pub(crate) trait Companion<T> {
+    /// Makes the values of a linear layer beside its own numbers, without the constants, unless it has none of the
+    /// layer's.
+    fn values(&mut self, id: LayerId, tape: &Tape<T>, values: &mut [T]) -> bool;
+
+    /// The layer is recorded.
+    fn follow(&mut self, id: LayerId, tape: &Tape<T>);
+}
+
+/// Nobody.
+impl<T> Companion<T> for () {
+    fn values(&mut self, _id: LayerId, _tape: &Tape<T>, _values: &mut [T]) -> bool {
+        false
+    }
+
+    fn follow(&mut self, _id: LayerId, _tape: &Tape<T>) {}
 }
 
 /// A unit whose value or derivative is not finite.

@@ -66,6 +66,8 @@ impl<T> Workspace<T> {
 #[derive(Debug)]
 pub(crate) struct PointSpace<T> {
     pub(crate) tape: Tape<T>,
+    /// Carried beside the values.
+    pub(crate) tangents: Vec<Buffer<T>>,
     pub(crate) adjoints: Vec<Buffer<T>>,
     pub(crate) packed: Vec<Packed<T>>,
 }
@@ -93,7 +95,7 @@ impl<T> Packed<T> {
 
 impl<T> Default for PointSpace<T> {
     fn default() -> Self {
-        PointSpace { tape: Tape::default(), adjoints: Vec::new(), packed: Vec::new() }
+        PointSpace { tape: Tape::default(), tangents: Vec::new(), adjoints: Vec::new(), packed: Vec::new() }
     }
 }
 

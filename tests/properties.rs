@@ -110,6 +110,37 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Layers of all kinds before so many weights that tangents of one point are carried beside its values.
+    #[test]
+    fn tangents_beside_values_agree_with_the_oracle(recipe in recipes(STEPS)) {
+        let net = recipe.build_before(&[730, 720, 2]);
+        let x = recipe.point(&net);
+        let base = PlanOptions::new(Quantity::HessianDiagonal);
+        let oracle = Plan::with(&net, &base.clone().with_jacobian().strategy(Strategy::Dense)).unwrap();
+        let exact = oracle.run_all(&net, x.view()).unwrap();
+        let bound = 1e-12f64.max(20.0 * sensitivity(&net, Quantity::HessianDiagonal, &x, 1e-15));
+        for options in [base.clone(), base.with_jacobian()] {
+            let plan = Plan::with(&net, &options.strategy(Strategy::Nodal)).unwrap();
+            let mut workspace = Workspace::new();
+            plan.run_into(&net, x.as_slice().unwrap(), Outputs::default(), &mut workspace).unwrap();
+            prop_assert_eq!(workspace.passes(), plan.passes());
+            let all = plan.run_all(&net, x.view()).unwrap();
+            let scale = exact.value.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
+            let value = (&all.value - &exact.value).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
+            prop_assert!(value < 1e-12, "value: {value:e}");
+            let pairs = [(&all.jacobian, &exact.jacobian), (&all.hessian_diagonal, &exact.hessian_diagonal)];
+            for (ours, exact) in pairs {
+                let Some(ours) = ours else { continue };
+                let error = deviation(ours, exact.as_ref().unwrap().to_dense().view());
+                prop_assert!(error < bound, "{error:e}\n{plan}");
+            }
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]

@@ -90,6 +90,25 @@ impl Elementwise {
         );
     }
 
+    /// First order alone, out of place: `J ← σ' J`. What rows have beside it is left.
+    pub(crate) fn forward_from<T: Scalar>(
+        rows: Range<usize>,
+        first: Rows<'_, T>,
+        lanes: Lanes,
+        from: Rows<'_, T>,
+        block: &mut [T],
+        width: usize,
+    ) {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (k, row) in rows.zip(block.chunks_exact_mut(width)) {
+                    lanes.zip(first.row(k), &from.row(k)[..lanes.len()], &mut row[..lanes.len()], |s, j, _| s * j);
+                }
+            },
+        );
+    }
+
     /// The same where second order begins, out of place: `S ← σ'' J²`, `J ← σ' J` of one unit.
     pub(crate) fn begin<T: Scalar>(unit: usize, slopes: Slopes<'_, T>, lanes: Lanes, from: &[T], row: &mut [T]) {
         vectorized(

@@ -218,17 +218,21 @@ impl<T: Scalar> Kind<T> {
         }
     }
 
-    /// How many rows to compute at a time, for blocks of `width` lanes: pieces of about a million operations.
-    pub(crate) fn chunk_rows(&self, width: usize) -> usize {
+    /// How many of a block's rows to compute at a time, for `width` lanes: pieces of at most about a million operations,
+    /// one as long as the other.
+    pub(crate) fn chunk_rows(&self, rows: usize, width: usize) -> usize {
         /// With fewer lanes it is the reading of the matrix that takes time, and worth sharing.
         const FEW: usize = 32;
+        /// Operations that take as long as reading and writing a number.
+        const MOVE: usize = 32;
         let per_row = match self {
             Kind::Dense(l) => l.weight().ncols() * width.max(FEW),
             Kind::Conv(l) => return l.chunk_rows(width),
-            _ => 8 * width,
+            _ => MOVE * width,
         };
         // Blocks of fewer rows would not pay for packing the operand of a matrix product.
-        ((1usize << 20) / per_row.max(1)).clamp(64, 1 << 16)
+        let most = ((1usize << 20) / per_row.max(1)).clamp(128, 1 << 16);
+        rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
     }
 
     /// The same layer in another precision.

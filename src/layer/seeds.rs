@@ -68,11 +68,11 @@ impl Seeds<'_> {
         }
     }
 
-    /// The seeds as a block of lanes.
-    pub(crate) fn write<T: Scalar>(&self, out: &mut [T]) {
+    /// The seeds as a block of lanes, in rows of `width` numbers.
+    pub(crate) fn write<T: Scalar>(&self, out: &mut [T], width: usize) {
         out.fill(T::zero());
         for (unit, lanes) in self.members() {
-            out[unit * self.lanes.len()..][lanes].fill(T::one());
+            out[unit * width..][lanes].fill(T::one());
         }
     }
 }

@@ -15,6 +15,17 @@ pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64, points: Points)
     width_beside(1, lanes, operations, points).max(31)
 }
 
+/// Whether so many tangents of one point are best carried beside its values, all at once: then the weights are read once
+/// for both, by all threads together, which each write a part of what the others read next. That pays where the caches of
+/// a core do not hold the weights.
+///
+/// Not beside whole vectors of tangents: values would take a vector of their own.
+pub(crate) fn values_beside(lanes: usize, operations: u64, points: Points) -> bool {
+    const LARGE: u64 = 1 << 20;
+    const MOST: usize = 64;
+    points != Points::Many && operations >= LARGE && lanes <= MOST && !lanes.is_multiple_of(8)
+}
+
 /// The same beside so many other lanes in every block.
 fn width_beside(others: usize, lanes: usize, operations: u64, points: Points) -> usize {
     const SMALL: u64 = 1 << 20;
@@ -78,6 +89,14 @@ mod tests {
     fn small_networks_are_swept_at_once() {
         assert_eq!(lane_width(50, 1 << 10, Points::One), 50);
         assert_eq!(lane_width(0, 1 << 10, Points::Unknown), 0);
+    }
+
+    #[test]
+    fn values_go_beside_some_tangents() {
+        let beside = |lanes, operations| values_beside(lanes, operations, Points::Unknown);
+        assert!(beside(50, LARGE) && beside(1, LARGE));
+        assert!(!beside(50, 1 << 18) && !beside(48, LARGE) && !beside(65, LARGE) && !beside(0, LARGE));
+        assert!(!values_beside(50, LARGE, Points::Many));
     }
 
     /// Few blocks end shortly behind a piece of registers, two are alike, and there are several where there are many

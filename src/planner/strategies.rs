@@ -125,7 +125,8 @@ impl<T: Scalar> Planner<'_, T> {
 
     pub(super) fn nodal(&self, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
         let Wanted { diagonal, jacobian } = wanted;
-        let (mut nodal, mut read) = units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.width)?;
+        let (mut nodal, mut read) =
+            units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.values_beside, self.width)?;
         let row_of = |i: usize| units.of_output.color(i) as usize;
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
         let mut read_jacobian = jacobian

@@ -8,9 +8,10 @@ mod nodal;
 use crate::buffer::Buffer;
 use crate::cost::Passes;
 use crate::error::Result;
+use crate::forward::Recorder;
 use crate::layer::Lanes;
 use crate::network::{LayerId, Network};
-use crate::nodal::Nodal;
+use crate::nodal::{Nodal, Recorded};
 use crate::plan::Plan;
 use crate::program::{Program, ReverseOverForward, Target, Task};
 use crate::reverse::Curvature;
@@ -95,7 +96,12 @@ impl<'a, T: Scalar> Run<'a, T> {
                 Program::ReverseOverForward(rof) => {
                     rof.adjoints.prepare(&mut space.adjoints, plan.program.width() * samples);
                 }
-                Program::Nodal(nodal) => nodal.adjoints.prepare(&mut space.adjoints, nodal.rows * samples),
+                Program::Nodal(nodal) => {
+                    nodal.adjoints.prepare(&mut space.adjoints, nodal.rows * samples);
+                    if let Some(recorded) = &nodal.recorded {
+                        recorded.prepare(&mut space.tangents);
+                    }
+                }
                 Program::Nothing | Program::Forward { .. } | Program::Reverse { .. } | Program::Vectors(_) => {}
             }
         }
@@ -161,11 +167,22 @@ impl<'a, T: Scalar> Run<'a, T> {
         let (n, samples) = (plan.inputs, range.len());
         let points = &self.points[range.start * n..range.end * n];
         let [value, jacobian, second] = buffers;
-        let PointSpace { tape, adjoints, packed } = space;
+        let PointSpace { tape, tangents, adjoints, packed } = space;
         let outside = Mutex::new(None);
         let is_made = plan.value.is_some();
+        // Tangents of one point, beside its values.
+        let recorded = plan.program.recorded().filter(|_| samples == 1);
         if !is_made {
-            tape.record(net, points, range.start, plan.order(), spread)?;
+            let (first, order) = (range.start, plan.order());
+            match recorded {
+                None => tape.record(net, points, first, order, spread)?,
+                Some(Recorded { sweep, inputs }) => {
+                    let (lanes, seeds) = (inputs.lanes(0, samples), |q| inputs.seeds(0, samples, q));
+                    let mut recorder = Recorder::new(sweep, net, lanes, spread, seeds, tangents);
+                    tape.record_with(net, points, first, order, spread, &mut recorder)?;
+                    self.workspace.count(Passes::forward(lanes.count));
+                }
+            }
             if !value.is_empty() {
                 tape.outputs(net, value);
             }
@@ -225,7 +242,10 @@ impl<'a, T: Scalar> Run<'a, T> {
                     self.sum_outputs(nodal, adjoints, packed, value, range.start)?;
                 }
             }
-            Program::Nodal(nodal) => self.nodal(nodal, tape, adjoints, packed, spread),
+            Program::Nodal(nodal) => {
+                let tangents = recorded.map(|recorded| (recorded, &tangents[..]));
+                self.nodal(nodal, tape, tangents, adjoints, packed, spread);
+            }
             Program::ReverseOverForward(rof) => {
                 for number in 0..rof.rounds.len() {
                     self.round(rof, number, tape, adjoints, packed, spread);

@@ -5,7 +5,8 @@ use crate::buffer::Buffer;
 use crate::cost::Passes;
 use crate::error::Result;
 use crate::layer::Lanes;
-use crate::nodal::{Nodal, Summing};
+use crate::nodal::{Nodal, Recorded, Summing};
+use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
 use crate::tape::{Outside, Pass, Tape};
@@ -14,11 +15,12 @@ use crate::workspace::{LaneSpace, Packed};
 use std::ops::Range;
 
 impl<T: Scalar> Run<'_, T> {
-    /// Tangents by color, adjoints before.
+    /// Tangents by color, adjoints before; unless the tangents are there already, with the tape.
     pub(super) fn nodal(
         &self,
         nodal: &Nodal,
         tape: &Tape<T>,
+        tangents: Option<(&Recorded, &[Buffer<T>])>,
         adjoints: &mut Vec<Buffer<T>>,
         packed: &mut [Packed<T>],
         spread: Spread,
@@ -38,8 +40,19 @@ impl<T: Scalar> Run<'_, T> {
             nodal.prepare(sums, lanes.len().max(adjoint_lanes.len()));
             packed.diagonal.fill(T::zero());
             let mut summing = Summing { nodal, task, pass, space: sums, packed: &mut packed.diagonal };
+            if let Some((recorded, tangents)) = tangents {
+                let all = recorded.inputs.lanes(0, samples);
+                for id in nodal.layers() {
+                    let operands = net.operands(id);
+                    let block = |q: usize| recorded.sweep.block(net, tangents, operands[q], all);
+                    let of_task = [0, operands.len() - 1].map(|q| block(q).after(nodal.inputs.first(task)));
+                    summing.add(id, 0..net.layer(id).units(), adjoint(id), of_task);
+                }
+                return;
+            }
             let seeds = |q| nodal.inputs.seeds(task, samples, q);
             nodal.tangents.sweep(pass, seeds, forward, |id, rows, operands| {
+                let operands = operands.map(|o| Rows::new(o, lanes.len()));
                 summing.add(id, rows, adjoint(id), operands);
             });
             self.workspace.count(Passes::forward(lanes.count));

@@ -93,6 +93,11 @@ pub fn delicate_functions() -> Vec<(Activation, [f64; 2])> {
 impl Recipe {
     /// The network: steps that do not fit the layers they read are replaced by an activation.
     pub fn build(&self) -> Network {
+        self.build_before(&[])
+    }
+
+    /// The network, with dense layers of so many units each behind its last layer.
+    pub fn build_before(&self, dense: &[usize]) -> Network {
         let mut cook =
             Cook { builder: Network::builder(), layers: Vec::new(), random: Random(self.seed), read: Vec::new() };
         for (q, shape) in self.inputs.iter().enumerate() {
@@ -102,6 +107,14 @@ impl Recipe {
         }
         for (number, step) in self.steps.iter().enumerate() {
             cook.step(step, &format!("l{number}"));
+        }
+        for (number, &units) in dense.iter().enumerate() {
+            let x = cook.take(0);
+            let read = cook.builder.shape(x).unwrap().iter().product();
+            let weight = Array2::from_shape_vec((units, read), cook.random.weights(units * read, read)).unwrap();
+            let made = cook.builder.dense(&format!("d{number}"), x, weight, None).unwrap();
+            let curved = cook.builder.activation(&format!("t{number}"), made, Activation::Tanh).unwrap();
+            cook.put(curved);
         }
         // What nobody reads is an output, so that nothing dangles.
         let outputs: Vec<LayerId> =

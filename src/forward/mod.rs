@@ -7,6 +7,10 @@
 //! Second order begins at the first curved layer; before it it is zero and not carried. First order ends where
 //! nothing curved follows, unless it is wanted itself.
 
+mod recording;
+
+pub(crate) use recording::Recorder;
+
 use crate::buffer::Buffer;
 use crate::cost::{self, Points, Work};
 use crate::layer::{Elementwise, Kind, Lanes, Seeds, product};
@@ -29,6 +33,16 @@ pub(crate) enum Second {
     Each,
     /// Σ ÿ over the lanes.
     Sum,
+    /// Nothing, but the values in its place, so that a layer makes both with one reading of its weights: see
+    /// [`Recorder`].
+    Values,
+}
+
+impl Second {
+    /// Whether anything of second order is.
+    fn is_carried(self) -> bool {
+        matches!(self, Second::Each | Second::Sum)
+    }
 }
 
 /// A forward sweep, prepared for the structure of a network.
@@ -44,7 +58,7 @@ pub(crate) struct Forward {
     tapped: Vec<bool>,
 }
 
-/// What the rows of a block hold: `[J]`, `[J | S]` or `[S]`, or nothing.
+/// What the rows of a block hold: `[J]`, `[J | S]` or `[S]`, or nothing. Values stand in the place of `S`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parts {
     pub(crate) first: bool,
@@ -67,7 +81,7 @@ impl Forward {
         keep: impl Fn(LayerId) -> bool,
         tap: impl Fn(LayerId) -> bool,
     ) -> Self {
-        let first_wanted = with_first || second == Second::None;
+        let first_wanted = with_first || !second.is_carried();
         let mut parts = parts(net, second, first_wanted, &keep, &tap);
         let spent = |id: LayerId| {
             let both = parts[id.index()].first && parts[id.index()].second;
@@ -99,7 +113,7 @@ impl Forward {
         // The lane of a sum is counted among the lanes of a sweep.
         let orders = |Parts { first, second: more }: Parts| match second {
             Second::Each => usize::from(first) + usize::from(more),
-            Second::None | Second::Sum => usize::from(first || more),
+            Second::None | Second::Sum | Second::Values => usize::from(first || more),
         };
         let size = |id: LayerId| net.layer(id).units() * orders(parts[id.index()]);
         let in_place = |id: LayerId| match net.layer(id).kind() {
@@ -110,9 +124,9 @@ impl Forward {
         Forward { schedule, second, parts, spent, tapped: order.iter().map(|&id| tap(id)).collect() }
     }
 
-    /// Lanes of a sweep: those of first order, and that of their sum.
+    /// Lanes of a sweep: those of first order, and that of their sum or of the values.
     pub(crate) fn lanes(&self, count: usize) -> usize {
-        count + usize::from(self.second == Second::Sum)
+        count + usize::from(matches!(self.second, Second::Sum | Second::Values))
     }
 
     /// What it does, for the cost model.
@@ -160,31 +174,45 @@ impl Forward {
     ) {
         let Pass { net, lanes, .. } = pass;
         self.prepare(buffers, self.lanes(lanes.count) * lanes.samples);
-        for (id, layer) in net.layers() {
-            let operands = net.operands(id);
-            let slot = self.schedule.slot(id);
-            let elementwise = matches!(layer.kind(), Kind::Elementwise(_));
-            if self.tapped[id.index()] && !(elementwise && slot.is_some()) {
-                let whole = [0, operands.len() - 1].map(|q| self.block(net, buffers, operands[q], lanes).data);
-                tap(id, 0..layer.units(), whole);
-            }
-            let Some(slot) = slot else { continue };
-            // The buffer leaves its place, so that the operands can be borrowed meanwhile.
-            let mut buffer = std::mem::take(&mut buffers[slot]);
-            let width = self.width(id, lanes);
-            let out = &mut buffer[..layer.units() * width];
-            if let Kind::Input = layer.kind() {
-                seeds(input_number(net, id)).write(out);
-            } else if elementwise {
-                let here = self.schedule.slot(operands[0]) == Some(slot);
-                let from = if here { None } else { Some(self.operand(net, buffers, id, operands[0], lanes)) };
-                self.elementwise(pass, seeds, id, from, out, &mut tap);
-            } else {
-                let get = |q: usize| self.operand(net, buffers, id, operands[q], lanes);
-                with_rows(operands.len(), get, |blocks| self.layer(pass, seeds, id, blocks, out));
-            }
-            buffers[slot] = buffer;
+        for (id, _) in net.layers() {
+            self.step(pass, seeds, id, buffers, &mut tap);
         }
+    }
+
+    /// One layer of a sweep.
+    fn step<'s, T: Scalar>(
+        &self,
+        pass: Pass<'_, T>,
+        seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
+        id: LayerId,
+        buffers: &mut [Buffer<T>],
+        tap: &mut impl FnMut(LayerId, Range<usize>, [&[T]; 2]),
+    ) {
+        let Pass { net, lanes, .. } = pass;
+        let layer = net.layer(id);
+        let operands = net.operands(id);
+        let slot = self.schedule.slot(id);
+        let elementwise = matches!(layer.kind(), Kind::Elementwise(_));
+        if self.tapped[id.index()] && !(elementwise && slot.is_some()) {
+            let whole = [0, operands.len() - 1].map(|q| self.block(net, buffers, operands[q], lanes).data);
+            tap(id, 0..layer.units(), whole);
+        }
+        let Some(slot) = slot else { return };
+        // The buffer leaves its place, so that the operands can be borrowed meanwhile.
+        let mut buffer = std::mem::take(&mut buffers[slot]);
+        let width = self.width(id, lanes);
+        let out = &mut buffer[..layer.units() * width];
+        if let Kind::Input = layer.kind() {
+            seeds(input_number(net, id)).write(out, width);
+        } else if elementwise {
+            let here = self.schedule.slot(operands[0]) == Some(slot);
+            let from = if here { None } else { Some(self.operand(net, buffers, id, operands[0], lanes)) };
+            self.elementwise(pass, seeds, id, from, out, tap);
+        } else {
+            let get = |q: usize| self.operand(net, buffers, id, operands[q], lanes);
+            with_rows(operands.len(), get, |blocks| self.layer(pass, seeds, id, blocks, out));
+        }
+        buffers[slot] = buffer;
     }
 
     /// A function of each unit; `from` holds the operand, unless `out` does already.
@@ -202,7 +230,11 @@ impl Forward {
         // Second order alone goes through a function without curvature as if it were of first.
         let lanes = if self.parts[id.index()].first { lanes } else { Lanes { count: width / lanes.samples, ..lanes } };
         let operand = net.operands(id)[0];
-        let slopes = tape.slopes(id);
+        let mut slopes = tape.slopes(id);
+        if self.second == Second::Values {
+            // What stands in the place of second order has no curvature.
+            slopes.second = Rows::none();
+        }
         let fetch = |rows: Range<usize>, out: &mut [T]| match from {
             None => {}
             // Not written out: its rows are made here.
@@ -227,9 +259,13 @@ impl Forward {
                 tap(id, rows.clone(), [out, out]);
                 Elementwise::forward(rows, slopes, lanes, out, width);
             }
+        } else if let Some(from) = from.filter(|from| !self.second.is_carried() && from.width == width) {
+            spread.rows(out, width, net.layer(id).kind().chunk_rows(net.layer(id).units(), width), |rows, out| {
+                Elementwise::forward_from(rows, slopes.first, lanes, from, out, width);
+            });
         } else {
             let function = if self.spent[id.index()] { Elementwise::forward_second } else { Elementwise::forward };
-            spread.rows(out, width, net.layer(id).kind().chunk_rows(width), |rows, out| {
+            spread.rows(out, width, net.layer(id).kind().chunk_rows(net.layer(id).units(), width), |rows, out| {
                 fetch(rows.clone(), out);
                 function(rows, slopes, lanes, out, width);
             });
@@ -285,7 +321,7 @@ impl Forward {
         let more = match self.second {
             Second::None => 0,
             Second::Each => lanes.len(),
-            Second::Sum => lanes.samples,
+            Second::Sum | Second::Values => lanes.samples,
         };
         usize::from(first) * lanes.len() + usize::from(second) * more
     }
@@ -303,7 +339,7 @@ impl Forward {
         let kind = net.layer(id).kind();
         let sources = net.operands(id);
         let from_input = matches!(net.layer(sources[0]).kind(), Kind::Input);
-        spread.rows(out, width, kind.chunk_rows(width), |rows, out| match kind {
+        spread.rows(out, width, kind.chunk_rows(net.layer(id).units(), width), |rows, out| match kind {
             Kind::Input | Kind::Elementwise(_) => {}
             Kind::Product => {
                 let values = [tape.values(sources[0]), tape.values(sources[1])];
@@ -327,7 +363,7 @@ pub(crate) fn parts<T: Scalar>(
     keep: &impl Fn(LayerId) -> bool,
     tap: &impl Fn(LayerId) -> bool,
 ) -> Vec<Parts> {
-    let curved = |id: LayerId| second != Second::None && net.layer(id).kind().is_curved();
+    let curved = |id: LayerId| second.is_carried() && net.layer(id).kind().is_curved();
     // What is not zero.
     let mut parts: Vec<Parts> = Vec::new();
     for (id, layer) in net.layers() {
@@ -346,6 +382,9 @@ pub(crate) fn parts<T: Scalar>(
         let Parts { first: has_first, second: has_second } = parts[id.index()];
         let second = has_second && needed;
         parts[id.index()] = Parts { first: has_first && (first || second && curved(id)), second };
+    }
+    if second == Second::Values {
+        parts.iter_mut().for_each(|parts| parts.second = parts.first);
     }
     // Convolutions read whole rows.
     for (id, layer) in net.layers() {
