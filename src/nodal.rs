@@ -39,6 +39,9 @@ use std::sync::Arc;
 /// Units whose terms are made before they are summed.
 const CHUNK: usize = 64;
 
+/// Samples in lanes so short that a loop over them takes longer than their sums.
+const SHORT: usize = 16;
+
 /// The least that the strategy can cost, from two units alone: an adjoint lane for every output that one of the first
 /// curved units reaches, a tangent lane for every input that some curved unit sees.
 pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacobian: bool, points: Points) -> u64 {
@@ -438,6 +441,12 @@ impl<T: Scalar> Summing<'_, T> {
             vectorized(
                 #[inline(always)]
                 || {
+                    if let (1, None, Some(second)) = (nodal.rows, class_of, second)
+                        && (samples == 8 || samples == SHORT)
+                    {
+                        add_in_registers(chunk.clone(), second, adjoint, lanes, operands, sums);
+                        return;
+                    }
                     for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
@@ -512,6 +521,58 @@ fn add_terms<T: Scalar>(
             lanes.add_products(weights, a, b, sums);
         }
     }
+}
+
+/// The same for units of one class of functions, `sums += Σ_k ā σ'' a b`: weights and sums stay in registers.
+#[inline(always)]
+fn add_in_registers<T: Scalar>(
+    units: Range<usize>,
+    second: Rows<'_, T>,
+    adjoint: Rows<'_, T>,
+    lanes: Lanes,
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) {
+    let mut first = 0;
+    while first < lanes.count {
+        first += match lanes.count - first {
+            4.. => add_of_lanes::<T, 4>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            2 | 3 => add_of_lanes::<T, 2>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            _ => add_of_lanes::<T, 1>(units.clone(), second, adjoint, lanes, first, operands, sums),
+        };
+    }
+}
+
+/// The sums of `L` lanes, eight samples at a time; returns `L`.
+#[inline(always)]
+fn add_of_lanes<T: Scalar, const L: usize>(
+    units: Range<usize>,
+    second: Rows<'_, T>,
+    adjoint: Rows<'_, T>,
+    lanes: Lanes,
+    first: usize,
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) -> usize {
+    let vector = |row: &[T]| -> [T; 8] { *row.first_chunk().expect("whole vectors of samples") };
+    for sample in (0..lanes.samples).step_by(8) {
+        let place = |lane: usize| (first + lane) * lanes.samples + sample;
+        let mut of_lane: [[T; 8]; L] = std::array::from_fn(|lane| vector(&sums[place(lane)..]));
+        for (at, k) in units.clone().enumerate() {
+            let [adjoint, second] = [adjoint, second].map(|rows| vector(&rows.row(k)[sample..]));
+            let rows = operands.map(|rows| rows.row(at));
+            for (lane, sum) in of_lane.iter_mut().enumerate() {
+                let [a, b] = rows.map(|row| vector(&row[place(lane)..]));
+                for s in 0..8 {
+                    sum[s] = (a[s] * b[s]).mul_add(adjoint[s] * second[s], sum[s]);
+                }
+            }
+        }
+        for (lane, sum) in of_lane.iter().enumerate() {
+            sums[place(lane)..][..8].copy_from_slice(sum);
+        }
+    }
+    L
 }
 
 /// The same for several adjoint lanes, from the products of the operands.

@@ -338,7 +338,6 @@ impl Forward {
         let width = self.width(id, lanes);
         let kind = net.layer(id).kind();
         let sources = net.operands(id);
-        let from_input = matches!(net.layer(sources[0]).kind(), Kind::Input);
         spread.rows(out, width, kind.chunk_rows(net.layer(id).units(), width), |rows, out| match kind {
             Kind::Input | Kind::Elementwise(_) => {}
             Kind::Product => {
@@ -346,7 +345,7 @@ impl Forward {
                 product::forward(rows, values, lanes, [operands[0], operands[1]], out, width);
             }
             Kind::Select(select) => select.forward(rows, tape.choice(id), lanes, operands, out, width),
-            kind if from_input && kind.takes_seeds() => {
+            kind if is_seeded(net, id) => {
                 kind.forward_seeds(rows, &seeds(input_number(net, sources[0])), out, width);
             }
             kind => kind.linear().expect("all other kinds are linear").forward(rows, operands, out, width),
@@ -394,6 +393,12 @@ pub(crate) fn parts<T: Scalar>(
         }
     }
     parts
+}
+
+/// Whether the lanes of a layer come straight from the seeds.
+fn is_seeded<T: Scalar>(net: &Network<T>, id: LayerId) -> bool {
+    let is_input = |id: LayerId| matches!(net.layer(id).kind(), Kind::Input);
+    net.layer(id).kind().takes_seeds() && net.operands(id).first().is_some_and(|&o| is_input(o))
 }
 
 /// Which of the input layers this is.

@@ -3,7 +3,7 @@
 //! Exact as the two sweeps are that it joins: values obey the linear rules of tangents, but for the constants; functions are
 //! evaluated where values are recorded, and have their slopes ready for the tangents.
 
-use super::{Forward, Second};
+use super::{Forward, Second, is_seeded};
 use crate::buffer::Buffer;
 use crate::layer::{Lanes, Seeds};
 use crate::network::{LayerId, Network};
@@ -36,10 +36,10 @@ impl<'a, 's, T: Scalar, S: Fn(usize) -> Seeds<'s> + Copy + Sync> Recorder<'a, T,
         Recorder { forward, net, lanes, spread, seeds, buffers }
     }
 
-    /// Whether all that a linear layer reads has its values in blocks.
+    /// Whether a linear layer is made of blocks that all have values, and not of the seeds.
     fn makes_values(&self, id: LayerId) -> bool {
         let is_made = |id: LayerId| self.forward.schedule.slot(id).is_some();
-        is_made(id) && self.net.operands(id).iter().all(|&o| is_made(o))
+        is_made(id) && !is_seeded(self.net, id) && self.net.operands(id).iter().all(|&o| is_made(o))
     }
 
     fn step(&mut self, id: LayerId, tape: &Tape<T>) {

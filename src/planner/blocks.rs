@@ -34,7 +34,10 @@ fn width_beside(others: usize, lanes: usize, operations: u64, points: Points) ->
     }
     let quarter = lanes.div_ceil(4);
     if points == Points::Many {
-        return quarter.next_multiple_of(8).min(128);
+        let width = quarter.next_multiple_of(8).min(128);
+        // A block of few lanes takes as long to read the weights as any other: they go with the others.
+        let few = (1..width / 2).contains(&(lanes % width));
+        return if few && lanes > width { lanes.div_ceil(lanes / width) } else { width };
     }
     let time = |width: usize| CORES.iter().map(|cores| cores * time_on(*cores, others, lanes, width)).sum::<usize>();
     let width = (16..=quarter.clamp(32, 128)).min_by_key(|&width| time(width)).expect("several widths");
@@ -117,7 +120,9 @@ mod tests {
 
     #[test]
     fn samples_fill_them_at_many_points() {
-        assert_eq!(lane_width(50, LARGE, Points::Many), 16);
-        assert_eq!(lane_width(784, LARGE, Points::Many), 128);
+        for (lanes, width) in [(8, 8), (10, 10), (30, 8), (50, 17), (60, 16)] {
+            assert_eq!(lane_width(lanes, LARGE, Points::Many), width, "{lanes} lanes");
+        }
+        assert_eq!(lane_width(784, LARGE, Points::Many), 131);
     }
 }
