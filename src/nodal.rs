@@ -279,7 +279,7 @@ impl Units {
             seeds.push((net.output_layers()[q as usize], unit, self.of_output.color(i)));
         }
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
-        let recorded = values_beside(*count).then(|| self.recorded(net));
+        let recorded = values_beside(*count).then(|| Box::new(self.recorded(net)));
         let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, tiles: None };
         Ok((nodal, readout))
     }
@@ -293,7 +293,7 @@ pub(crate) struct Nodal {
     /// Carries the tangents to the last curved layer.
     pub(crate) tangents: Forward,
     /// The same at one point, where lanes are few.
-    pub(crate) recorded: Option<Recorded>,
+    pub(crate) recorded: Option<Box<Recorded>>,
     pub(crate) inputs: InputLanes,
     /// Adjoint lanes.
     pub(crate) rows: usize,
@@ -437,7 +437,7 @@ impl<T: Scalar> Summing<'_, T> {
         let class_of = sum.class_of.as_deref();
         for start in rows.clone().step_by(CHUNK) {
             let chunk = start..rows.end.min(start + CHUNK);
-            let operands = operands.map(|o| o.from_row(start - rows.start));
+            let operands = operands.map(|o| o.skip(start - rows.start));
             vectorized(
                 #[inline(always)]
                 || {

@@ -140,7 +140,7 @@ impl Program {
     /// Tangents carried beside the values at one point.
     pub(crate) fn recorded(&self) -> Option<&Recorded> {
         match self {
-            Program::Nodal(nodal) => nodal.recorded.as_ref(),
+            Program::Nodal(nodal) => nodal.recorded.as_deref(),
             _ => None,
         }
     }

@@ -46,7 +46,7 @@ impl<'a, T: Scalar> Rows<'a, T> {
     }
 
     /// The same without the first rows.
-    pub(crate) fn from_row(self, k: usize) -> Self {
+    pub(crate) fn skip(self, k: usize) -> Self {
         Rows { data: &self.data[k * self.stride..], ..self }
     }
 
