@@ -150,7 +150,7 @@ impl<T: Scalar> Network<T> {
         check_points(&x, self.inputs())?;
         ensure!(x.len() == self.inputs(), Shape, "x has {} numbers, but the network has {}", x.len(), self.inputs());
         let mut tape = Tape::default();
-        tape.record(self, &x, 0, 0, Spread::Threads)?;
+        tape.record(self, &x, 0, 0, Spread::Threads, &mut ())?;
         let mut value = vec![T::zero(); self.outputs()];
         tape.outputs(self, &mut value);
         Ok(Array1::from(value))
@@ -170,7 +170,7 @@ impl<T: Scalar> Network<T> {
         let mut tape = Tape::default();
         let blocks = points.axis_chunks_iter(Axis(0), block).zip(values.axis_chunks_iter_mut(Axis(0), block));
         for (number, (points, mut values)) in blocks.enumerate() {
-            tape.record(self, points.as_slice().expect("whole rows"), number * block, 0, Spread::Threads)?;
+            tape.record(self, points.as_slice().expect("whole rows"), number * block, 0, Spread::Threads, &mut ())?;
             tape.outputs(self, values.as_slice_mut().expect("whole rows"));
         }
         Ok(values)

@@ -39,23 +39,12 @@ pub(crate) fn tape_size<T: Scalar>(net: &Network<T>) -> usize {
 }
 
 impl<T: Scalar> Tape<T> {
-    /// Evaluates the network at the rows of `points` (samples × n, row-major) and records derivatives up to `order`.
+    /// Evaluates the network at the rows of `points` (samples × n, row-major) and records derivatives up to `order`;
+    /// `companion` goes along.
     ///
     /// # Errors
     /// [`NonFinite`](ErrorKind::NonFinite) if a function is evaluated outside of its domain or overflows.
     pub(crate) fn record(
-        &mut self,
-        net: &Network<T>,
-        points: &[T],
-        first_sample: usize,
-        order: usize,
-        spread: Spread,
-    ) -> Result<()> {
-        self.record_with(net, points, first_sample, order, spread, &mut ())
-    }
-
-    /// The same with somebody who carries more along.
-    pub(crate) fn record_with(
         &mut self,
         net: &Network<T>,
         points: &[T],

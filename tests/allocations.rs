@@ -39,6 +39,14 @@ fn networks() -> Vec<Network> {
         .activation(Activation::Elu { alpha: 1.0 })
         .dense(weight(3, 5), None)
         .build();
+    // Tangents of one point are carried beside its values.
+    let large = Network::chain([3])
+        .dense(weight(730, 3), None)
+        .activation(Activation::Tanh)
+        .dense(weight(720, 730), None)
+        .activation(Activation::Tanh)
+        .dense(weight(1, 720), None)
+        .build();
     let kernel = ArrayD::from_shape_vec(IxDyn(&[2, 1, 3]), vec![0.5, -1.0, 0.7, 0.1, 0.2, 0.9]).unwrap();
     let conv = Network::chain([1, 40])
         .conv(kernel, None, &ConvOptions::default())
@@ -48,7 +56,7 @@ fn networks() -> Vec<Network> {
     let kernel = ArrayD::from_shape_vec(IxDyn(&[1, 1, 3]), vec![0.5, -1.0, 0.7]).unwrap();
     let local =
         Network::chain([1, 40]).conv(kernel, None, &ConvOptions::default()).activation(Activation::Tanh).build();
-    vec![dense.unwrap(), conv.unwrap(), local.unwrap()]
+    vec![dense.unwrap(), large.unwrap(), conv.unwrap(), local.unwrap()]
 }
 
 #[test]

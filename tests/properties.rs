@@ -112,6 +112,27 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
+    /// Nodal sums of dense layers of functions at 8, 16 or more points, whose sums are made in different ways.
+    #[test]
+    fn nodal_sums_of_few_samples_agree_with_the_oracle(n in 1usize..20, eights in 1usize..4, seed in any::<u64>()) {
+        let mut random = Random(seed);
+        let mut dense = |rows: usize, columns: usize| {
+            Array2::from_shape_vec((rows, columns), random.weights(rows * columns, columns)).unwrap()
+        };
+        let chain = Network::chain([n]).dense(dense(70, n), None).activation(Activation::Tanh);
+        let net = chain.dense(dense(9, 70), None).activation(Activation::Softplus).dense(dense(1, 9), None).build().unwrap();
+        let xs = Array2::from_shape_vec((8 * eights, n), random.numbers(8 * eights * n)).unwrap();
+        let options = |s| PlanOptions::new(Quantity::HessianDiagonal).strategy(s);
+        let nodal = Plan::with(&net, &options(Strategy::Nodal)).unwrap().run_batch(&net, xs.view()).unwrap();
+        let oracle = Plan::with(&net, &options(Strategy::Dense)).unwrap();
+        for (ours, x) in nodal.hessian_diagonal.unwrap().rows().into_iter().zip(xs.rows()) {
+            let exact = oracle.run(&net, x).unwrap().to_dense();
+            // Terms have both signs, and are of the order of one.
+            let error = ours.iter().zip(&exact).fold(0.0, |s: f64, (a, b)| s.max((a - b).abs()));
+            prop_assert!(error < 1e-12, "{error:e}");
+        }
+    }
+
     /// Layers of all kinds before so many weights that tangents of one point are carried beside its values.
     #[test]
     fn tangents_beside_values_agree_with_the_oracle(recipe in recipes(STEPS)) {

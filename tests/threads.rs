@@ -53,8 +53,10 @@ fn energy(length: usize) -> Network {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    // In the second, even a single lane of a layer is cut into pieces.
-    let networks = [dense(&[96, 200, 130, 40]), dense(&[20, 300, 400, 300, 1]), conv(3000, 6), energy(2500)];
+    // In the second, even a single lane of a layer is cut into pieces; in the third, tangents of one point are carried
+    // beside its values.
+    let few = [dense(&[96, 200, 130, 40]), dense(&[20, 300, 400, 300, 1]), dense(&[9, 730, 720, 1])];
+    let networks: Vec<Network> = few.into_iter().chain([conv(3000, 6), energy(2500)]).collect();
     for net in &networks {
         for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian] {
             let strategies = || Strategy::of(quantity).filter(|&s| s != Strategy::Dense);

@@ -175,11 +175,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         if !is_made {
             let (first, order) = (range.start, plan.order());
             match recorded {
-                None => tape.record(net, points, first, order, spread)?,
+                None => tape.record(net, points, first, order, spread, &mut ())?,
                 Some(Recorded { sweep, inputs }) => {
                     let (lanes, seeds) = (inputs.lanes(0, samples), |q| inputs.seeds(0, samples, q));
                     let mut recorder = Recorder::new(sweep, net, lanes, spread, seeds, tangents);
-                    tape.record_with(net, points, first, order, spread, &mut recorder)?;
+                    tape.record(net, points, first, order, spread, &mut recorder)?;
                     self.workspace.count(Passes::forward(lanes.count));
                 }
             }

@@ -1,0 +1,212 @@
+//! The terms of curved units, weighed and added up: `Σ_k ā_k σ''_k a_k b_k`, class by class.
+
+use super::Nodal;
+use crate::cost;
+use crate::layer::{Kind, Lanes};
+use crate::network::LayerId;
+use crate::rows::Rows;
+use crate::scalar::{Scalar, vectorized};
+use crate::tape::Pass;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use std::ops::Range;
+
+/// Units whose terms are made before they are summed.
+pub(super) const CHUNK: usize = 64;
+
+/// Samples in lanes so short that a loop over them takes longer than their sums.
+const SHORT: usize = 16;
+
+/// The sums of one task on the way.
+pub(crate) struct Summing<'a, T> {
+    pub(crate) nodal: &'a Nodal,
+    pub(crate) task: usize,
+    pub(crate) pass: Pass<'a, T>,
+    /// Work space of [`Nodal::size`] numbers for each lane.
+    pub(crate) space: &'a mut [T],
+    /// The entries of the task.
+    pub(crate) packed: &'a mut [T],
+}
+
+impl<T: Scalar> Summing<'_, T> {
+    /// Adds the terms of some rows of a curved layer; `adjoint` is the layer's own block, `operands` are the rows of
+    /// the tangents of what it reads, the first and the last. All rows of a layer come in order.
+    pub(crate) fn add(&mut self, layer: LayerId, rows: Range<usize>, adjoint: Rows<'_, T>, operands: [Rows<'_, T>; 2]) {
+        let Summing { nodal, task, pass, space, packed } = self;
+        let Some(sum) = nodal.sums.iter().find(|s| s.layer == layer) else { return };
+        let Pass { net, tape, lanes, .. } = *pass;
+        let (samples, width) = (lanes.samples, lanes.len());
+        let (weight_len, units) = (nodal.rows * samples, net.layer(layer).units());
+        let (sums, rest) = space.split_at_mut(sum.sums * nodal.rows * width);
+        let (weights, rest) = rest.split_at_mut(CHUNK * weight_len);
+        let terms = &mut rest[..CHUNK * width];
+        if sum.begins && rows.start == 0 {
+            sums.fill(T::zero());
+        }
+        let second = match net.layer(layer).kind() {
+            Kind::Elementwise(_) => Some(tape.slopes(layer).second),
+            _ => None,
+        };
+        // One class and many outputs at one point: a matrix product.
+        let as_product = sum.class_of.is_none() && samples == 1 && nodal.rows >= cost::PRODUCT_ROWS;
+        let class_of = sum.class_of.as_deref();
+        for start in rows.clone().step_by(CHUNK) {
+            let chunk = start..rows.end.min(start + CHUNK);
+            let operands = operands.map(|o| o.skip(start - rows.start));
+            vectorized(
+                #[inline(always)]
+                || {
+                    if let (1, None, Some(second)) = (nodal.rows, class_of, second)
+                        && (samples == 8 || samples == SHORT)
+                    {
+                        add_in_registers(chunk.clone(), second, adjoint, lanes, operands, sums);
+                        return;
+                    }
+                    for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
+                        weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
+                    }
+                    if nodal.rows == 1 {
+                        add_terms(chunk.clone(), class_of, lanes, weights, operands, sums);
+                        return;
+                    }
+                    for (k, terms) in terms.chunks_exact_mut(width).take(chunk.len()).enumerate() {
+                        let [a, b] = operands.map(|o| &o.row(k)[..width]);
+                        terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+                    }
+                    if !as_product {
+                        add_terms_of_rows(chunk.clone(), class_of, lanes, nodal.rows, weights, terms, sums);
+                    }
+                },
+            );
+            if as_product {
+                let count = chunk.len();
+                let weights = MatRef::from_row_major_slice(&weights[..count * weight_len], count, weight_len);
+                let terms = MatRef::from_row_major_slice(&terms[..count * width], count, width);
+                let sums = MatMut::from_row_major_slice_mut(sums, nodal.rows, width);
+                matmul(sums, Accum::Add, weights.transpose(), terms, T::one(), Par::Seq);
+            }
+        }
+        if sum.ends && rows.end == units {
+            for &(from, to) in &sum.places[*task] {
+                let from = &sums[from as usize * samples..][..samples];
+                let to = &mut packed[to as usize * samples..][..samples];
+                to.iter_mut().zip(from).for_each(|(t, &f)| *t += f);
+            }
+        }
+    }
+}
+
+/// `ā σ''` of a function, `2 c̄` of a product, for every adjoint lane and sample.
+#[inline(always)]
+fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &[T], weights: &mut [T]) {
+    match second {
+        None => weights.iter_mut().zip(adjoint).for_each(|(w, &a)| *w = a + a),
+        Some(second) => {
+            for (weights, adjoint) in weights.chunks_exact_mut(second.len()).zip(adjoint.chunks_exact(second.len())) {
+                for (w, (&a, &s)) in weights.iter_mut().zip(adjoint.iter().zip(second)) {
+                    *w = a * s;
+                }
+            }
+        }
+    }
+}
+
+/// The sums of a unit's class, if it has one.
+#[inline(always)]
+fn sums_of<'a, T>(class_of: Option<&[u32]>, k: usize, len: usize, sums: &'a mut [T]) -> Option<&'a mut [T]> {
+    match class_of.map_or(0, |of| of[k]) {
+        u32::MAX => None,
+        class => Some(&mut sums[class as usize * len..][..len]),
+    }
+}
+
+/// Adds the terms of some units, times their weights, to the sums of their classes; one adjoint lane.
+#[inline(always)]
+fn add_terms<T: Scalar>(
+    units: Range<usize>,
+    class_of: Option<&[u32]>,
+    lanes: Lanes,
+    weights: &[T],
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) {
+    for (at, (k, weights)) in units.zip(weights.chunks_exact(lanes.samples)).enumerate() {
+        if let Some(sums) = sums_of(class_of, k, lanes.len(), sums) {
+            let [a, b] = operands.map(|o| &o.row(at)[..lanes.len()]);
+            lanes.add_products(weights, a, b, sums);
+        }
+    }
+}
+
+/// The same for units of one class of functions, `sums += Σ_k ā σ'' a b`: weights and sums stay in registers.
+#[inline(always)]
+fn add_in_registers<T: Scalar>(
+    units: Range<usize>,
+    second: Rows<'_, T>,
+    adjoint: Rows<'_, T>,
+    lanes: Lanes,
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) {
+    let mut first = 0;
+    while first < lanes.count {
+        first += match lanes.count - first {
+            4.. => add_of_lanes::<T, 4>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            2 | 3 => add_of_lanes::<T, 2>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            _ => add_of_lanes::<T, 1>(units.clone(), second, adjoint, lanes, first, operands, sums),
+        };
+    }
+}
+
+/// The sums of `L` lanes, eight samples at a time; returns `L`.
+#[inline(always)]
+fn add_of_lanes<T: Scalar, const L: usize>(
+    units: Range<usize>,
+    second: Rows<'_, T>,
+    adjoint: Rows<'_, T>,
+    lanes: Lanes,
+    first: usize,
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) -> usize {
+    let vector = |row: &[T]| -> [T; 8] { *row.first_chunk().expect("whole vectors of samples") };
+    for sample in (0..lanes.samples).step_by(8) {
+        let place = |lane: usize| (first + lane) * lanes.samples + sample;
+        let mut of_lane: [[T; 8]; L] = std::array::from_fn(|lane| vector(&sums[place(lane)..]));
+        for (at, k) in units.clone().enumerate() {
+            let [adjoint, second] = [adjoint, second].map(|rows| vector(&rows.row(k)[sample..]));
+            let rows = operands.map(|rows| rows.row(at));
+            for (lane, sum) in of_lane.iter_mut().enumerate() {
+                let [a, b] = rows.map(|row| vector(&row[place(lane)..]));
+                for s in 0..8 {
+                    sum[s] = (a[s] * b[s]).mul_add(adjoint[s] * second[s], sum[s]);
+                }
+            }
+        }
+        for (lane, sum) in of_lane.iter().enumerate() {
+            sums[place(lane)..][..8].copy_from_slice(sum);
+        }
+    }
+    L
+}
+
+/// The same for several adjoint lanes, from the products of the operands.
+#[inline(always)]
+fn add_terms_of_rows<T: Scalar>(
+    units: Range<usize>,
+    class_of: Option<&[u32]>,
+    lanes: Lanes,
+    rows: usize,
+    weights: &[T],
+    terms: &[T],
+    sums: &mut [T],
+) {
+    let width = lanes.len();
+    let weights = weights.chunks_exact(rows * lanes.samples);
+    for (k, (weights, terms)) in units.zip(weights.zip(terms.chunks_exact(width))) {
+        let Some(sums) = sums_of(class_of, k, rows * width, sums) else { continue };
+        for (weight, sums) in weights.chunks_exact(lanes.samples).zip(sums.chunks_exact_mut(width)) {
+            lanes.zip(weight, terms, sums, |w, t, s| t.mul_add(w, s));
+        }
+    }
+}
