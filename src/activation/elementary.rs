@@ -22,6 +22,73 @@ pub(super) fn exp<R: Real>(x: R) -> R {
     exp_and_expm1(x)[0]
 }
 
+/// `e = e^(-2y) = p (c + r) / (c - r)` for `y ≥ 0`, so that a quotient of such exponentials takes no more than one division
+/// and the polynomial half of the terms.
+///
+/// With `k` the integer nearest to `-2y / ln 2`, `p = 2^k` and `r = -y - ½ k ln 2`, `c = r coth r`, which is even in `r`:
+/// `(c + r) / (c - r) = (coth r + 1) / (coth r - 1) = e^(2r)`. Below the normal numbers it is zero.
+#[derive(Clone, Copy)]
+pub(super) struct Halves<R> {
+    power: R,
+    c: R,
+    r: R,
+}
+
+impl<R: Real> Halves<R> {
+    #[inline(always)]
+    pub(super) fn new(y: R) -> Self {
+        let [half, one] = [R::of(0.5), R::of(1.0)];
+        let y = y.at_most(R::LEAST_POWER * R::of(-0.5 * std::f64::consts::LN_2));
+        let (k, power) = y.power(R::of(-2.0 * std::f64::consts::LOG2_E));
+        let r = (-k).mul_add(half * R::LN_2[1], (-k).mul_add(half * R::LN_2[0], -y));
+        let w = r * r;
+        Halves { power, c: w.mul_add(R::coth_remainder(w), one), r }
+    }
+
+    /// The exponential by this one, and 1.
+    #[inline(always)]
+    pub(super) fn parts(self) -> [R; 2] {
+        [self.power * (self.c + self.r), self.c - self.r]
+    }
+
+    /// The sum of the parts.
+    #[inline(always)]
+    pub(super) fn sum(self) -> R {
+        let one = R::of(1.0);
+        self.c.mul_add(one + self.power, -(self.r * (one - self.power)))
+    }
+
+    /// 1 less the exponential, of the parts, which does not cancel.
+    #[inline(always)]
+    pub(super) fn difference(self) -> R {
+        let one = R::of(1.0);
+        self.c.mul_add(one - self.power, -(self.r * (one + self.power)))
+    }
+
+    /// Two numbers with the product of the parts.
+    #[inline(always)]
+    pub(super) fn factors(self) -> [R; 2] {
+        [self.power, self.c.mul_add(self.c, -(self.r * self.r))]
+    }
+
+    /// `ln(1 + e)` and the inverse of the [`sum`](Self::sum), with one division for both.
+    ///
+    /// `1 + e = 2^k (1 + f)` with k ∈ {0, 1} and f ∈ [1/√2 - 1, √2 - 1], and with `s = f / (2 + f)`
+    /// `ln(1 + f) = 2 atanh(s)`, where `s` is `e / (e + 2)` or `(e - 1) / (e + 3)`.
+    #[inline(always)]
+    pub(super) fn ln_1p_and_inverse(self) -> [R; 2] {
+        let [two, three] = [R::of(2.0), R::of(3.0)];
+        let ([e, one], sum) = (self.parts(), self.sum());
+        let upper = e > R::of(std::f64::consts::SQRT_2 - 1.0) * one;
+        let [numerator, count, ln] = if upper { [-self.difference(), three, R::LN_2[0]] } else { [e, two, R::of(0.0)] };
+        let denominator = count.mul_add(one, e);
+        let inverse = R::of(1.0) / (sum * denominator);
+        let s = numerator * (sum * inverse);
+        let w = s * s;
+        [ln + (s * w).mul_add(R::log_remainder(w), two * s), denominator * inverse]
+    }
+}
+
 /// `e^(-x²/2)` within about 2 ulp: the rounding error of the square, multiplied by up to 700 in the
 /// tail, is put back.
 #[inline(always)]
@@ -30,23 +97,6 @@ pub(super) fn exp_of_half_square(x: f64) -> f64 {
     let rest = x.mul_add(x, -square);
     let e = exp(-0.5 * square);
     (-0.5 * rest).mul_add(e, e)
-}
-
-/// `ln(1 + e)` for `0 ≤ e ≤ 1`, relative error about 1 ulp.
-///
-/// `1 + e = 2^k (1 + f)` with k ∈ {0, 1} and f ∈ [1/√2 - 1, √2 - 1], then with `s = f / (2 + f)`
-/// `ln(1 + f) = 2 atanh(s) = f - (h - s (h + R))`, `h = f²/2`, `R = s² P(s²)`.
-#[inline(always)]
-pub(super) fn ln_1p_unit<R: Real>(e: R) -> R {
-    let (one, half, zero) = (R::of(1.0), R::of(0.5), R::of(0.0));
-    let upper = e > R::of(std::f64::consts::SQRT_2 - 1.0);
-    let f = if upper { (e - one) * half } else { e };
-    let [high, low] = if upper { R::LN_2 } else { [zero, zero] };
-    let s = f / (f + R::of(2.0));
-    let w = s * s;
-    let h = half * f * f;
-    let log = s.mul_add(w.mul_add(R::log_remainder(w), h), low);
-    high - ((h - log) - f)
 }
 
 /// Up to here [`sin_cos`] holds; beyond, three numbers for π/2 are not enough.

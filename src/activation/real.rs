@@ -21,6 +21,9 @@ pub(super) trait Real:
     /// `e^x` is 0 below the first and infinite above the second.
     const EXP_RANGE: [Self; 2];
 
+    /// The exponent below the least of a normal number.
+    const LEAST_POWER: Self;
+
     /// Rounds to this precision.
     fn of(value: f64) -> Self;
 
@@ -41,6 +44,13 @@ pub(super) trait Real:
     ///
     /// One power alone would overflow or flush to zero at the ends of the range of `e^x`.
     fn split_power(self) -> (Self, [Self; 2]);
+
+    /// `k`, the integer nearest to `self · factor`, and `2^k`; zero below the normal numbers, for `k` down to
+    /// [`LEAST_POWER`](Self::LEAST_POWER).
+    fn power(self, factor: Self) -> (Self, Self);
+
+    /// `(r coth r - 1) / w` as a function of `w = r²`, for `|r| ≤ ¼ ln 2`.
+    fn coth_remainder(w: Self) -> Self;
 
     /// `(e^r - 1 - r) / r²` for `|r| ≤ ½ ln 2`.
     fn exp_remainder(r: Self) -> Self;
@@ -118,6 +128,14 @@ macro_rules! common {
             let power = |exponent: $U| <$R>::from_bits(exponent << $mantissa);
             (shifted - SHIFT, [power(half), power(sum.wrapping_sub(half))])
         }
+
+        #[inline(always)]
+        fn power(self, factor: Self) -> (Self, Self) {
+            // The same with one bias: an exponent field of zero is the number zero.
+            const SHIFT: $R = (3u64 << ($mantissa - 1)) as $R + $bias as $R;
+            let shifted = Real::mul_add(self, factor, SHIFT);
+            (shifted - SHIFT, <$R>::from_bits(shifted.to_bits() << $mantissa))
+        }
     };
 }
 
@@ -129,6 +147,15 @@ impl Real for f64 {
 
     const LN_2: [f64; 2] = [std::f64::consts::LN_2, 2.3190468138462996e-17];
     const EXP_RANGE: [f64; 2] = [-746.0, 710.0];
+    const LEAST_POWER: f64 = -1023.0;
+
+    /// Error below 2^-57.
+    #[inline(always)]
+    fn coth_remainder(w: f64) -> f64 {
+        horner!(f64, w;
+            0.3333333333333332, -0.022222222222044744, 0.0021164020695725446, -0.00021163588515127452,
+            2.121450674414811e-05)
+    }
 
     /// Error below 2^-56.
     #[inline(always)]
@@ -153,6 +180,13 @@ impl Real for f32 {
 
     const LN_2: [f32; 2] = [std::f32::consts::LN_2, -1.9046542e-9];
     const EXP_RANGE: [f32; 2] = [-104.0, 89.0];
+    const LEAST_POWER: f32 = -127.0;
+
+    /// Error below 2^-27.
+    #[inline(always)]
+    fn coth_remainder(w: f32) -> f32 {
+        horner!(f32, w; 0.33333309072975453, -0.022158204608017255)
+    }
 
     /// Error below 2^-26.
     #[inline(always)]

@@ -1,35 +1,47 @@
 //! Functions of one exponential of `-|z|`: every tail keeps its relative accuracy.
 
 use super::Rule;
-use crate::activation::elementary::{erf_near_zero, exp, exp_and_expm1, ln_1p_unit, scaled_tail};
+use crate::activation::elementary::{Halves, erf_near_zero, exp, scaled_tail};
 use crate::activation::real::Real;
 use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
 
-/// `s(z)`, `s(-z)` for the logistic `s`, `s s(-z)` and `tanh(z/2) = s(z) - s(-z)`,
-/// from `e = e^(-|z|)` and `d = 1 / (1 + e)`; none of them by a difference that cancels.
+/// `s(z)`, `s(-z)` for the logistic `s`, `s s(-z)` and `tanh(z/2) = s(z) - s(-z)`; none of them by a difference that
+/// cancels.
 #[inline(always)]
 pub(super) fn logistic<R: Real>(z: R) -> [R; 4] {
-    let one = R::of(1.0);
-    let [e, m] = exp_and_expm1(-z.abs());
-    let d = one / (one + e);
-    let tail = e * d;
-    let positive = z > R::of(0.0);
-    let [s, rest] = if positive { [d, tail] } else { [tail, d] };
-    [s, rest, tail * d, (m * d).copysign(z)]
+    let e = exponential(z);
+    quotients(z, e, R::of(1.0) / e.sum())
 }
 
-/// `tanh z`; σ' = sech² = 4e / (1 + e)² with `e = e^(-2|z|)`, σ'' = -2 tanh sech².
+/// `e^(-|z|)`.
+#[inline(always)]
+fn exponential<R: Real>(z: R) -> Halves<R> {
+    Halves::new(R::of(0.5) * z.abs())
+}
+
+/// Those of [`logistic`], from `e = e^(-|z|)` and the inverse of its sum.
+#[inline(always)]
+fn quotients<R: Real>(z: R, e: Halves<R>, inverse: R) -> [R; 4] {
+    let tail = e.parts()[0] * inverse;
+    let head = R::of(1.0) - tail;
+    let [s, rest] = if z > R::of(0.0) { [head, tail] } else { [tail, head] };
+    [s, rest, tail * head, (e.difference() * inverse).copysign(z)]
+}
+
+/// `tanh z = (1 - e) / (1 + e)` with `e = e^(-2|z|)`; σ' = sech² = 4e / (1 + e)², σ'' = -2 tanh sech².
 #[derive(Clone, Copy)]
 pub(in crate::activation) struct Tanh;
 
 impl Rule for Tanh {
     #[inline(always)]
     fn at<R: Real>(self, z: R) -> [R; 3] {
-        let one = R::of(1.0);
-        let [e, m] = exp_and_expm1(R::of(-2.0) * z.abs());
-        let d = one / (one + e);
-        let t = (m * d).copysign(z);
-        let first = R::of(4.0) * (e * d) * d;
+        let e = Halves::new(z.abs());
+        let (sum, difference, [a, b]) = (e.sum(), e.difference(), e.factors());
+        let inverse = R::of(1.0) / sum;
+        // The error of the quotient is put back, so that it is 1 where both are the same.
+        let t = difference * inverse;
+        let t = (-t).mul_add(sum, difference).mul_add(inverse, t).copysign(z);
+        let first = (R::of(4.0) * a * inverse) * (b * inverse);
         [t, first, R::of(-2.0) * t * first]
     }
 }
@@ -53,9 +65,10 @@ pub(in crate::activation) struct Softplus;
 impl Rule for Softplus {
     #[inline(always)]
     fn at<R: Real>(self, z: R) -> [R; 3] {
-        let [s, _, second, _] = logistic(z);
-        let value = z.at_least(R::of(0.0)) + ln_1p_unit(exp(-z.abs()));
-        [value, s, second]
+        let e = exponential(z);
+        let [log, inverse] = e.ln_1p_and_inverse();
+        let [s, _, second, _] = quotients(z, e, inverse);
+        [z.at_least(R::of(0.0)) + log, s, second]
     }
 }
 
