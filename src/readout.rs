@@ -3,7 +3,7 @@
 use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
 use crate::rows::Rows;
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, vectorized};
 use hashbrown::HashMap;
 use std::ops::Range;
 
@@ -305,11 +305,10 @@ impl Readout {
                     let list = &lists[list][done - indptr[row]..];
                     let values = &mut values[done - entries.start..end - entries.start];
                     if alike > 1 {
-                        for (e, &at) in list.iter().enumerate() {
-                            let numbers = &packed[at as usize..][..alike];
-                            let of_entry = values.chunks_exact_mut(list.len()).zip(numbers);
-                            of_entry.for_each(|(values, &number)| values[e] = number);
-                        }
+                        vectorized(
+                            #[inline(always)]
+                            || transpose(packed, list, values),
+                        );
                     } else {
                         for (value, &at) in values.iter_mut().zip(list) {
                             *value = packed[at as usize * samples];
@@ -361,6 +360,38 @@ impl Readout {
             Places::Rows(places) => 12 * places.rows.len() + 8 * places.lists.iter().map(Vec::len).sum::<usize>(),
         };
         (places + 12 * self.reads.len() + 8 * (self.start.len() + self.first_read.len())) as u64
+    }
+}
+
+/// Rows side by side of what is packed entry by entry: number `r` after place `list[e]` is entry `e` of row `r`. Made in
+/// squares of four, so that whole vectors are read and written.
+#[inline(always)]
+fn transpose<T: Scalar>(packed: &[T], list: &[u32], values: &mut [T]) {
+    const SIDE: usize = 4;
+    let mut squares = values.chunks_exact_mut(SIDE * list.len());
+    let mut done = 0;
+    for values in &mut squares {
+        let mut places = list.chunks_exact(SIDE);
+        let mut e = 0;
+        for places in &mut places {
+            let numbers: [[T; SIDE]; SIDE] = std::array::from_fn(|k| {
+                *packed[places[k] as usize + done..].first_chunk().expect("a number for each row")
+            });
+            for r in 0..SIDE {
+                let row: &mut [T; SIDE] = values[r * list.len() + e..].first_chunk_mut().expect("entries of a row");
+                *row = std::array::from_fn(|k| numbers[k][r]);
+            }
+            e += SIDE;
+        }
+        for &place in places.remainder() {
+            let numbers = &packed[place as usize + done..][..SIDE];
+            (0..SIDE).for_each(|r| values[r * list.len() + e] = numbers[r]);
+            e += 1;
+        }
+        done += SIDE;
+    }
+    for (r, values) in squares.into_remainder().chunks_exact_mut(list.len()).enumerate() {
+        values.iter_mut().zip(list).for_each(|(value, &place)| *value = packed[place as usize + done + r]);
     }
 }
 
