@@ -304,7 +304,7 @@ impl Readout {
                     let end = indptr[row + alike].min(entries.end);
                     let list = &lists[list][done - indptr[row]..];
                     let values = &mut values[done - entries.start..end - entries.start];
-                    if alike > 1 {
+                    if alike > 1 && !list.is_empty() {
                         vectorized(
                             #[inline(always)]
                             || transpose(packed, list, values),

@@ -86,6 +86,35 @@ impl<T: Scalar> Sink<T> for Stored<'_, T> {
     fn end<const V: usize>(&mut self, _: usize, _: [T; V]) {}
 }
 
+/// Times the slopes of a function, in lines of their own.
+pub(super) struct Sloped<'a, T> {
+    pub(super) out: &'a mut [T],
+    pub(super) stride: usize,
+    /// A line for each channel, of so many numbers.
+    pub(super) slopes: &'a [T],
+    pub(super) line: usize,
+}
+
+impl<T: Scalar> Sink<T> for Sloped<'_, T> {
+    #[inline(always)]
+    fn begin<const V: usize>(&self, _: usize) -> [T; V] {
+        [T::zero(); V]
+    }
+
+    #[inline(always)]
+    fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V] {
+        let slopes: &[T; V] = self.slopes[channel * self.line + at..].first_chunk().expect("a line for each");
+        let out = &mut self.out[channel * self.stride + at..][..V];
+        for v in 0..V {
+            out[v] = slopes[v] * sums[v];
+        }
+        gathered
+    }
+
+    #[inline(always)]
+    fn end<const V: usize>(&mut self, _: usize, _: [T; V]) {}
+}
+
 /// Squared, weighted and added up over the channels: `out[p + step] += Σ_k w_k[p] z_k[p]²`.
 pub(super) struct Squared<'a, T> {
     pub(super) out: &'a mut [T],
@@ -301,8 +330,16 @@ mod tests {
             let mut squares = vec![T::one(); stride + 3];
             let mut sink = Squared { out: &mut squares, step: 3, weights: &of_channels, line: stride };
             sum.shared(registers, &weights, channels, &mut space, &mut sink);
+            let mut scaled = vec![T::one(); channels * stride];
+            let mut sink = Sloped { out: &mut scaled, stride, slopes: &of_channels, line: stride };
+            sum.shared(registers, &weights, channels, &mut space, &mut sink);
+            let before = if accumulate { 1.0 } else { 0.0 };
+            for (at, (&found, (&slope, &sum))) in scaled.iter().zip(of_channels.iter().zip(&out)).enumerate() {
+                let made = run.contains(&(at % stride));
+                let exact = if made { slope.to_f64() * (sum.to_f64() - before) } else { 1.0 };
+                assert!((found.to_f64() - exact).abs() < tolerance, "{channels} channels by slopes: {found}, {exact}");
+            }
             let square = |p: usize, k: usize| {
-                let before = if accumulate { 1.0 } else { 0.0 };
                 of_channels[k * stride + p].to_f64() * (out[k * stride + p].to_f64() - before).powi(2)
             };
             for (at, &found) in squares.iter().enumerate() {

@@ -2,11 +2,9 @@
 
 use super::fans::{Pulled, Sums, Way};
 use super::frame::{Frame, Span};
-use super::kernel::{Squared, Stored, Sum};
+use super::kernel::{Stored, Sum};
 use super::lines::{Carried, Lines};
-use super::offsets::Offset;
 use super::push::{Push, Pushed};
-use super::sums::TOGETHER;
 use crate::buffer::Buffer;
 use crate::layer::stencil::{AXES, Weights, minus};
 use crate::network::{LayerId, Network};
@@ -26,13 +24,13 @@ pub(super) struct InBox<'a, T> {
 }
 
 /// What sums read, for one order.
-struct Read<'a> {
-    operands: &'a [LayerId],
-    second: bool,
+pub(super) struct Read<'a> {
+    pub(super) operands: &'a [LayerId],
+    pub(super) second: bool,
     /// The numbers of the lines that are made.
-    run: Range<usize>,
+    pub(super) run: Range<usize>,
     /// Whether they are added to what is there.
-    add: bool,
+    pub(super) add: bool,
 }
 
 impl<T> Clone for InBox<'_, T> {
@@ -84,51 +82,6 @@ impl<'a, T: Scalar> InBox<'a, T> {
             }
         }
         self.clean(layer, run, out);
-    }
-
-    /// Adds the weighted squares of a linear layer's lanes to the sums at their inputs, and makes no block of them.
-    /// `weigh(channel, line)` makes the weights of a channel's units.
-    ///
-    /// Only for one operand, of which the sums are pulled with shared weights: see [`squared`](super::sums::squared).
-    pub(super) fn add_squares(
-        &self,
-        id: LayerId,
-        mut weigh: impl FnMut(usize, &mut [T]),
-        sums: &mut [T],
-        scratch: &mut [T],
-    ) {
-        let (net, layer, line) = (self.net, self.lines.carried(id), self.frame.line());
-        let (operands, linear) = (net.operands(id), net.layer(id).kind().linear().expect("a linear layer"));
-        let Weights::Shared(numbers) = linear.weights(&layer.place) else { unreachable!("squared only if shared") };
-        let read = Read { operands, second: false, run: self.frame.run(self.frame.tile_at_zero()), add: false };
-        let Some(from) = self.source(&read, 0) else { return };
-        let (of_units, scratch) = scratch.split_at_mut(TOGETHER * line);
-        for fan in &layer.fans {
-            let Way::Pull(pulled) = &fan.way else { unreachable!("squared only if pulled") };
-            let (arranged, space) = scratch.split_at_mut(fan.numbers());
-            let weights = fan.weights(false, numbers, self.constants_of(operands[0]), arranged);
-            for first in (0..fan.channels.len()).step_by(TOGETHER) {
-                let channels = TOGETHER.min(fan.channels.len() - first);
-                let of_units = &mut of_units[..channels * line];
-                let of_channels = of_units.chunks_exact_mut(line).enumerate();
-                of_channels.for_each(|(k, weights)| weigh(fan.channels.start + first + k, weights));
-                for (lane, parts) in pulled.lanes.iter().enumerate() {
-                    let Offset { channel, distance } = layer.lanes[fan.channels.start][lane];
-                    let step = self.frame.step(distance);
-                    let at = |end: usize| end.checked_add_signed(-step).expect("within the box");
-                    let run = at(read.run.start)..at(read.run.end);
-                    let out = &mut sums[channel as usize * line..][..line];
-                    for (_, terms) in parts {
-                        let sum = Sum { terms: &pulled.terms[terms.clone()], second: false, from, run: run.clone() };
-                        let mut sink = Squared { out: &mut *out, step, weights: of_units, line };
-                        vectorized_within(
-                            #[inline(always)]
-                            |registers| sum.shared(registers, &weights[first..], channels, space, &mut sink),
-                        );
-                    }
-                }
-            }
-        }
     }
 
     /// Adds to the adjoint of a layer what a linear reader sends back.
@@ -211,14 +164,14 @@ impl<'a, T: Scalar> InBox<'a, T> {
     }
 
     /// The block of an operand, if it has the order.
-    fn source(&self, read: &Read<'_>, operand: usize) -> Option<&'a [T]> {
+    pub(super) fn source(&self, read: &Read<'_>, operand: usize) -> Option<&'a [T]> {
         let id = read.operands[operand];
         let layer = self.lines.carried(id);
         (if read.second { layer.second } else { layer.first }).then(|| self.block(id))
     }
 
     /// The weights of a folded layer's operand; none if it is not folded.
-    fn constants_of(&self, folded: LayerId) -> &'a [T] {
+    pub(super) fn constants_of(&self, folded: LayerId) -> &'a [T] {
         if !self.lines.carried(folded).folded {
             return &[];
         }

@@ -4,9 +4,9 @@ use super::Wanted;
 use super::fans::Sums;
 use super::fold;
 use super::frame::{Frame, Span};
+use super::fused::Fused;
 use super::locals::{self, Local, Spans};
 use super::offsets::{Lanes, Offset};
-use super::sums;
 use crate::buffer::Buffer;
 use crate::layer::Kind;
 use crate::layer::stencil::{AXES, Place, Position};
@@ -36,23 +36,19 @@ impl Lines {
     ) -> Self {
         let folded = fold::folded(net, locals, wanted, needed);
         let (first, second) = locals::orders(net, wanted, needed, &folded);
+        let orders = [&first[..], &second];
         let of_layer = |id: LayerId| {
             let local = locals[id.index()].as_ref().filter(|_| needed[id.index()])?;
             let read = net.readers(id).any(|(r, _)| needed[r.index()] && first[r.index()]);
             let packed = net.output_layers().contains(&id) && matches!(wanted, Wanted::Outputs { first: true, .. });
             let (first, second, folded) = (first[id.index()], second[id.index()], folded[id.index()]);
             let spent = first && second && !read && !packed;
-            let squared = sums::squared(net, locals, wanted, needed, id);
+            let fused = Fused::of(net, locals, wanted, needed, orders, id);
             // Slopes are zero where there is no unit, and so are what functions make of any number there and the weights
             // of its square.
             let is_function = |(r, _): (LayerId, usize)| matches!(net.layer(r).kind(), Kind::Elementwise(_));
             let masked = net.layer(id).kind().linear().is_none() || !net.readers(id).all(is_function);
-            Some(Carried {
-                spent,
-                squared,
-                masked,
-                ..Carried::new(local, local.lanes.clone(), [first, second], folded)
-            })
+            Some(Carried { spent, fused, masked, ..Carried::new(local, local.lanes.clone(), [first, second], folded) })
         };
         Self::new(net, net.layers().map(|(id, _)| of_layer(id)).collect(), keep, true)
     }
@@ -120,7 +116,16 @@ impl Lines {
             _ => None,
         };
         let size = |id: LayerId| carried(id).map_or(0, Carried::block_lines);
-        let schedule = Schedule::new(&order, size, |id| net.operands(id).to_vec(), keep, in_place);
+        // A function whose lanes are made of a fused layer's reads what that one does.
+        let reads = |id: LayerId| {
+            let operands = net.operands(id);
+            let is_fused = |o: LayerId| carried(o).is_some_and(|layer| layer.fused.is_some());
+            operands
+                .iter()
+                .flat_map(|&o| if is_fused(o) { net.operands(o) } else { std::slice::from_ref(&o) }.to_vec())
+                .collect()
+        };
+        let schedule = Schedule::new(&order, size, reads, keep, in_place);
         Lines { layers, schedule, weights: 0 }
     }
 
@@ -161,8 +166,8 @@ pub(super) struct Carried {
     pub(super) folded: bool,
     /// Its lines must be zero where there is no unit.
     pub(super) masked: bool,
-    /// It has no block: its lanes are squared as they are made.
-    pub(super) squared: bool,
+    /// It has no block: what becomes of its lanes.
+    pub(super) fused: Option<Fused>,
     /// Its block is one matrix product of the operand's, and its fans are not listed.
     pub(super) multiplied: bool,
     /// The positions that later layers need, around a tile that begins at zero; and all numbers of a line between them.
@@ -189,7 +194,7 @@ impl Carried {
             spent: false,
             folded,
             masked: true,
-            squared: false,
+            fused: None,
             multiplied: false,
             span: Span { start: [0; AXES], end: [0; AXES] },
             run: 0..0,
@@ -232,7 +237,7 @@ impl Carried {
 
     /// Lines of its block.
     pub(super) fn block_lines(&self) -> usize {
-        if self.squared { 0 } else { self.all_lines() }
+        if self.fused.is_some() { 0 } else { self.all_lines() }
     }
 
     pub(super) fn all_lines(&self) -> usize {

@@ -22,6 +22,7 @@ mod adjoints;
 mod fans;
 mod fold;
 mod frame;
+mod fused;
 mod kernel;
 mod linear;
 mod lines;
@@ -302,6 +303,8 @@ fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], want
     };
     let channels: usize =
         targets.iter().filter_map(|t| lanes.layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
-    let sums = if wanted.is_sums() { wanted.rows() * channels + sums::TOGETHER } else { 0 };
-    3 + net.layers().map(rows).max().unwrap_or(0) + sums
+    let sums = if wanted.is_sums() { wanted.rows() * channels } else { 0 };
+    let is_fused = lanes.layers.iter().flatten().any(|layer| layer.fused.is_some());
+    let together = if wanted.is_sums() || is_fused { fused::TOGETHER } else { 0 };
+    3 + net.layers().map(rows).max().unwrap_or(0) + sums + together
 }

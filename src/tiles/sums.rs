@@ -1,21 +1,17 @@
 //! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
 
+use super::Tiles;
 use super::adjoints::{OfHeads, Ready};
+use super::fused::TOGETHER;
 use super::linear::InBox;
 use super::lines::Carried;
-use super::locals::Local;
-use super::push::MANY_CHANNELS;
 use super::values::Known;
-use super::{Tiles, Wanted};
 use crate::layer::Kind;
-use crate::layer::stencil::{Weights, minus};
-use crate::network::{LayerId, Network};
+use crate::layer::stencil::minus;
+use crate::network::LayerId;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, add_products, vectorized};
 use std::sync::Arc;
-
-/// Channels whose terms are added together.
-pub(super) const TOGETHER: usize = 8;
 
 /// Adjoints, times σ'' of a function or 2 of a product the weights of the units; where they come from.
 #[derive(Clone, Copy)]
@@ -24,27 +20,6 @@ pub(crate) enum Weighted<'a, T> {
     Carried(&'a (dyn Fn(LayerId) -> Option<Rows<'a, T>> + Sync)),
     /// Made here, with the values, from those of the heads, which are made for some units as they are needed.
     OfHeads(OfHeads<'a, T>),
-}
-
-/// Whether a linear layer's lanes are squared as they are made, and not kept: only a function reads it, and nothing
-/// needs the lanes of that; one row of weights, so that they are made once; and the sums are pulled for many channels.
-pub(super) fn squared<T: Scalar>(
-    net: &Network<T>,
-    locals: &[Option<Local>],
-    wanted: Wanted,
-    needed: &[bool],
-    id: LayerId,
-) -> bool {
-    let (Some(local), Some(linear)) = (&locals[id.index()], net.layer(id).kind().linear()) else { return false };
-    let mut readers = net.readers(id).map(|(reader, _)| reader);
-    let is_last = |r: LayerId| matches!(net.layer(r).kind(), Kind::Elementwise(e) if e.activation().is_curved());
-    wanted.rows() == 1
-        && readers.next().is_some_and(|reader| is_last(reader) && !needed[reader.index()])
-        && readers.next().is_none()
-        && net.operands(id).len() == 1
-        && linear.across_channels().is_none()
-        && matches!(linear.weights(&local.place), Weights::Shared(_))
-        && local.fans.iter().all(|fan| fan.channels.len() >= MANY_CHANNELS)
 }
 
 impl Tiles {
@@ -75,7 +50,7 @@ impl Tiles {
         let mut weigh = |channel: usize, row: usize, weights: &mut [T]| {
             units.weigh(lanes_in, id, [channel, row], [&mut *adjoint, &mut *slope], weights);
         };
-        if lanes_in.carried(operands[0]).squared {
+        if lanes_in.carried(operands[0]).fused.is_some() {
             let weigh = |channel: usize, weights: &mut [T]| weigh(channel, 0, weights);
             return lanes_in.add_squares(operands[0], weigh, sums, scratch);
         }
