@@ -103,11 +103,9 @@ impl<T: Scalar> Sink<T> for Sloped<'_, T> {
 
     #[inline(always)]
     fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V] {
-        let slopes: &[T; V] = self.slopes[channel * self.line + at..].first_chunk().expect("a line for each");
-        let out = &mut self.out[channel * self.stride + at..][..V];
-        for v in 0..V {
-            out[v] = slopes[v] * sums[v];
-        }
+        let mut scaled: [T; V] = *self.slopes[channel * self.line + at..].first_chunk().expect("a line for each");
+        scaled.iter_mut().zip(&sums).for_each(|(slope, &s)| *slope *= s);
+        *self.out[channel * self.stride + at..].first_chunk_mut().expect("a line for each") = scaled;
         gathered
     }
 
