@@ -193,7 +193,7 @@ impl<T: Scalar> Sum<'_, T> {
             let (weights, space, sink) = ((weights, done), &mut *space, &mut *sink);
             done += match (registers.numbers::<T>(), channels - done) {
                 (512.., 8..) => self.channels::<8, 32, 16, 8>(weights, space, sink),
-                (256.., 8..) => self.channels::<8, 16, 8, 4>(weights, space, sink),
+                (256.., 8..) => self.channels::<8, 24, 16, 8>(weights, space, sink),
                 (256.., 4..) => self.channels::<4, 32, 16, 8>(weights, space, sink),
                 (256.., 2..) => self.channels::<2, 64, 16, 8>(weights, space, sink),
                 (256.., _) => self.channels::<1, 64, 16, 8>(weights, space, sink),
