@@ -205,7 +205,7 @@ impl Plan {
         };
         let value = made.program.values(net)?;
         let tape = if value.is_some() { 0 } else { tape_size(net) };
-        let lanes = made.program.width();
+        let (lanes, row) = (made.program.width(), made.program.row());
         let (per_task, shared) = made.program.buffer_sizes();
         let per_sample = tape + per_task + shared;
         let plan = Plan {
@@ -214,7 +214,7 @@ impl Plan {
             outputs: m,
             quantity,
             strategy: made.strategy,
-            samples: if made.program.is_at_a_point() { 1 } else { sample_block(lanes, per_sample) },
+            samples: if made.program.is_at_a_point() { 1 } else { sample_block(lanes, row, per_sample) },
             program: made.program,
             jacobian: made.jacobian,
             diagonal: made.diagonal,

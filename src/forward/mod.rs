@@ -129,6 +129,11 @@ impl Forward {
         count + usize::from(matches!(self.second, Second::Sum | Second::Values))
     }
 
+    /// Numbers of a row for each sample, if both orders are there.
+    pub(crate) fn row(&self, count: usize) -> usize {
+        if self.second == Second::Each { 2 * count } else { self.lanes(count) }
+    }
+
     /// What it does, for the cost model.
     pub(crate) fn work<T: Scalar>(&self, net: &Network<T>, points: Points) -> cost::Sweep {
         let mut work = cost::Sweep::new(points);

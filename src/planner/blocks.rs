@@ -62,24 +62,27 @@ fn time_on(cores: usize, others: usize, lanes: usize, width: usize) -> usize {
     if rest > 0 && alone { (rounds - 1) * block(width) + block(rest) } else { rounds * block(width) }
 }
 
+/// Lanes of a product that registers hold at once.
+const PIECE: usize = 48;
+
 /// How long a product of a matrix with a block of lanes takes, in steps of one lane: it is made in pieces of 48 lanes,
 /// as many as registers hold, or half of them; what is left takes as long as whole vectors of eight and is made less
 /// well, and the matrix is read once more.
 fn time_of_block(lanes: usize) -> usize {
-    const PIECE: usize = 48;
     const READ: usize = 8;
     let rest = (lanes % PIECE).next_multiple_of(8);
     lanes / PIECE * PIECE + if rest > 0 { rest + 8 } else { 0 } + READ
 }
 
-/// Samples in one sweep: as many as fill a block of lanes, as long as the buffers stay small.
-pub(crate) fn sample_block(lanes: usize, numbers_per_sample: usize) -> usize {
+/// Samples in one sweep, where rows have so many numbers for each: as many as fill a block of lanes, as long as the
+/// buffers stay small; whole vectors of them, and where rows are short whole pieces.
+pub(crate) fn sample_block(lanes: usize, row: usize, numbers_per_sample: usize) -> usize {
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
-    // Whole vectors of samples.
-    let samples = (LANES / lanes.max(1)).max(1).next_multiple_of(8);
-    let fitting = (NUMBERS / numbers_per_sample.max(1)).clamp(1, 64);
-    if fitting >= 8 { samples.min(fitting / 8 * 8) } else { samples.min(fitting) }
+    const SHORT: usize = 4;
+    let samples = if row <= SHORT { 2 * PIECE } else { (LANES / lanes.max(1)).clamp(1, 64).next_multiple_of(8) };
+    let fitting = (NUMBERS / numbers_per_sample.max(1)).clamp(1, samples);
+    if fitting >= 8 { fitting / 8 * 8 } else { fitting }
 }
 
 #[cfg(test)]
@@ -116,6 +119,14 @@ mod tests {
         }
         // The lane of the sum is one of the piece.
         assert_eq!(lane_width_with_sum(784, LARGE, Points::One) % 8, 7);
+    }
+
+    #[test]
+    fn samples_are_whole_vectors() {
+        for (lanes, row, samples) in [(1, 1, 96), (3, 3, 96), (3, 6, 64), (11, 11, 24), (31, 31, 8), (500, 501, 8)] {
+            assert_eq!(sample_block(lanes, row, 1 << 12), samples, "{lanes} lanes");
+        }
+        assert_eq!([1 << 16, 1 << 20, 1 << 30].map(|numbers| sample_block(2, 2, numbers)), [64, 4, 1]);
     }
 
     #[test]

@@ -178,6 +178,14 @@ impl Program {
         }
     }
 
+    /// Most numbers of a row for each sample: lanes, of both orders if they are carried.
+    pub(crate) fn row(&self) -> usize {
+        match self {
+            Program::Forward { tiles: None, sweep, inputs, .. } => sweep.row(inputs.width()),
+            _ => self.width(),
+        }
+    }
+
     /// Numbers that one task's buffers hold for each sample, and those that all tasks share.
     pub(crate) fn buffer_sizes(&self) -> (usize, usize) {
         let width = self.width();
