@@ -283,6 +283,18 @@ fn infinite_inputs_give_the_limits() {
     assert_eq!(Exp.eval(1e3), [plus; 3]);
 }
 
+/// Where the exponential is lost beside 1, the value is 1 and not the number before it, wherever the rest of the
+/// argument lies.
+#[test]
+fn saturated_values_are_exact() {
+    for step in 0..4000 {
+        let z = 19.5 + 0.1 * f64::from(step);
+        assert_eq!([Tanh.eval(z)[0], Tanh.eval(-z)[0], Sigmoid.eval(2.0 * z)[0]], [1.0, -1.0, 1.0], "{z}");
+        let z = (0.47 * z) as f32;
+        assert_eq!([Tanh.eval(z)[0], Tanh.eval(-z)[0], Sigmoid.eval(2.0 * z)[0]], [1.0, -1.0, 1.0], "{z}");
+    }
+}
+
 #[test]
 fn nan_is_not_hidden() {
     for activation in all().iter().filter(|a| !matches!(a, Powi(0) | Powf(0.0))) {

@@ -45,27 +45,27 @@ impl<R: Real> Halves<R> {
         Halves { power, c: w.mul_add(R::coth_remainder(w), one), r }
     }
 
-    /// The exponential by this one, and 1.
+    /// `p (c + r)` and `c - r`, which are to each other as the exponential to 1.
     #[inline(always)]
     pub(super) fn parts(self) -> [R; 2] {
         [self.power * (self.c + self.r), self.c - self.r]
     }
 
-    /// The sum of the parts.
+    /// The sum of the [`parts`](Self::parts), `1 + e` times the second.
     #[inline(always)]
     pub(super) fn sum(self) -> R {
         let one = R::of(1.0);
         self.c.mul_add(one + self.power, -(self.r * (one - self.power)))
     }
 
-    /// 1 less the exponential, of the parts, which does not cancel.
+    /// The second of the parts less the first, `1 - e` times the second, without cancellation.
     #[inline(always)]
     pub(super) fn difference(self) -> R {
         let one = R::of(1.0);
         self.c.mul_add(one - self.power, -(self.r * (one + self.power)))
     }
 
-    /// Two numbers with the product of the parts.
+    /// `p` and `c² - r²`, whose product is that of the parts.
     #[inline(always)]
     pub(super) fn factors(self) -> [R; 2] {
         [self.power, self.c.mul_add(self.c, -(self.r * self.r))]

@@ -63,7 +63,8 @@ fn only_function<'n, T: Scalar>(
     let pulled = net.operands(id).len() == 1
         && linear.across_channels().is_none()
         && matches!(linear.weights(&local.place), Weights::Shared(_))
-        && local.fans.iter().all(|fan| fan.channels.len() >= MANY_CHANNELS);
+        && local.fans.iter().all(|fan| fan.channels.len() >= MANY_CHANNELS)
+        && local.fans.iter().map(|fan| fan.channels.len()).sum::<usize>() == local.place.channels;
     (pulled && others.is_none()).then_some((reader, function))
 }
 
@@ -72,7 +73,7 @@ impl<T: Scalar> InBox<'_, T> {
     pub(super) fn sloped(&self, id: LayerId, mut function: Function<'_, T>, out: &mut [T], scratch: &mut [T]) {
         let (layer, line) = (self.carried(id), self.frame.line());
         let read = Read { operands: self.net.operands(id), second: false, run: layer.run.clone(), add: false };
-        let Some(from) = self.source(&read, 0) else { return };
+        let from = self.source(&read, 0).expect("what is read by a layer with first order has it too");
         let (slopes, scratch) = scratch.split_at_mut(TOGETHER * line);
         self.groups(id, scratch, |channels, pulled, weights, space| {
             let slopes = &mut slopes[..channels.len() * line];

@@ -118,12 +118,12 @@ impl Lines {
         let size = |id: LayerId| carried(id).map_or(0, Carried::block_lines);
         // A function whose lanes are made of a fused layer's reads what that one does.
         let reads = |id: LayerId| {
+            let is_fused = |o: &LayerId| carried(*o).is_some_and(|layer| layer.fused.is_some());
             let operands = net.operands(id);
-            let is_fused = |o: LayerId| carried(o).is_some_and(|layer| layer.fused.is_some());
-            operands
-                .iter()
-                .flat_map(|&o| if is_fused(o) { net.operands(o) } else { std::slice::from_ref(&o) }.to_vec())
-                .collect()
+            match operands.first().filter(|o| is_fused(o)) {
+                Some(&fused) => net.operands(fused).to_vec(),
+                None => operands.to_vec(),
+            }
         };
         let schedule = Schedule::new(&order, size, reads, keep, in_place);
         Lines { layers, schedule, weights: 0 }
