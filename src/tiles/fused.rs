@@ -1,6 +1,9 @@
 //! Linear layers without a block: what their lanes are wanted for is made of them while they are in registers.
 //!
 //! Where only a function reads a layer, its lanes are taken times the slopes of that function, or squared and weighed.
+//!
+//! Exact: nobody else reads the lanes, and each goes through the same operations as if it had been stored between them.
+//! Where there is no unit, slopes and weights are zero.
 
 use super::Wanted;
 use super::fans::{Pulled, Way};

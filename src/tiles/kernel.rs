@@ -52,12 +52,19 @@ impl Term {
 }
 
 /// What becomes of sums at some numbers of a line. All is handed on by value, or the compiler keeps it in memory.
-pub(super) trait Sink<T> {
-    /// What is gathered over the channels, before the first.
-    fn begin<const V: usize>(&self, at: usize) -> [T; V];
+pub(super) trait Sink<T: Scalar> {
+    /// What is gathered over the channels, before the first; nothing, unless a sink says otherwise.
+    #[inline(always)]
+    fn begin<const V: usize>(&self, _at: usize) -> [T; V] {
+        [T::zero(); V]
+    }
+
     /// Takes the sums of a channel, and returns what is gathered by then.
     fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V];
-    fn end<const V: usize>(&mut self, at: usize, gathered: [T; V]);
+
+    /// Takes what is gathered, after the last.
+    #[inline(always)]
+    fn end<const V: usize>(&mut self, _at: usize, _gathered: [T; V]) {}
 }
 
 /// Lines of their own, for each channel `stride` numbers further on.
@@ -69,11 +76,6 @@ pub(super) struct Stored<'a, T> {
 
 impl<T: Scalar> Sink<T> for Stored<'_, T> {
     #[inline(always)]
-    fn begin<const V: usize>(&self, _: usize) -> [T; V] {
-        [T::zero(); V]
-    }
-
-    #[inline(always)]
     fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V] {
         let out = &mut self.out[channel * self.stride + at..][..V];
         for v in 0..V {
@@ -81,9 +83,6 @@ impl<T: Scalar> Sink<T> for Stored<'_, T> {
         }
         gathered
     }
-
-    #[inline(always)]
-    fn end<const V: usize>(&mut self, _: usize, _: [T; V]) {}
 }
 
 /// Times the slopes of a function, in lines of their own.
@@ -97,20 +96,12 @@ pub(super) struct Sloped<'a, T> {
 
 impl<T: Scalar> Sink<T> for Sloped<'_, T> {
     #[inline(always)]
-    fn begin<const V: usize>(&self, _: usize) -> [T; V] {
-        [T::zero(); V]
-    }
-
-    #[inline(always)]
     fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V] {
         let mut scaled: [T; V] = *self.slopes[channel * self.line + at..].first_chunk().expect("a line for each");
         scaled.iter_mut().zip(&sums).for_each(|(slope, &s)| *slope *= s);
         *self.out[channel * self.stride + at..].first_chunk_mut().expect("a line for each") = scaled;
         gathered
     }
-
-    #[inline(always)]
-    fn end<const V: usize>(&mut self, _: usize, _: [T; V]) {}
 }
 
 /// Squared, weighted and added up over the channels: `out[p + step] += Σ_k w_k[p] z_k[p]²`.
