@@ -1,10 +1,11 @@
 //! Seeds from colors.
 
 use crate::coloring::Coloring;
-use crate::layer::{Lanes, Seeds};
+use crate::layer::{Lanes, Seeds, Sharing};
 use crate::network::Network;
 use crate::pattern::Pattern;
 use crate::scalar::Scalar;
+use std::ops::Range;
 
 /// The inputs' colors, cut into blocks of lanes: color `c` is lane `c mod width` of block `c / width`.
 #[derive(Clone, Debug)]
@@ -15,9 +16,8 @@ pub(crate) struct InputLanes {
     width: usize,
     /// For each block and input layer the units in it, ascending.
     members: Vec<Vec<Vec<u32>>>,
-    /// Whether these have each lane of the block, and each a lane of its own. As many units as lanes are not enough: two
-    /// may share one, and another be that of a unit of another input layer.
-    apart: Vec<Vec<bool>>,
+    /// How these share the lanes of the block.
+    sharing: Vec<Vec<Sharing>>,
 }
 
 impl InputLanes {
@@ -34,18 +34,12 @@ impl InputLanes {
             of_layer.push(here.to_vec());
             rest = after;
         }
-        let apart = |(block, members): (usize, &Vec<Vec<u32>>)| {
-            let lanes = width.min(count - block * width);
-            let apart = |(units, colors): (&Vec<u32>, &Vec<u32>)| {
-                let mut seen: Vec<u32> = units.iter().map(|&u| colors[u as usize]).collect();
-                seen.sort_unstable();
-                seen.dedup();
-                units.len() == lanes && seen.len() == lanes
-            };
-            members.iter().zip(&of_layer).map(apart).collect()
+        let sharing = |(block, members): (usize, &Vec<Vec<u32>>)| {
+            let lanes = block * width..count.min((block + 1) * width);
+            members.iter().zip(&of_layer).map(|(units, colors)| sharing(units, colors, lanes.clone())).collect()
         };
-        let apart = members.iter().enumerate().map(apart).collect();
-        InputLanes { colors: of_layer, count, width, members, apart }
+        let sharing = members.iter().enumerate().map(sharing).collect();
+        InputLanes { colors: of_layer, count, width, members, sharing }
     }
 
     /// Number of colors, which is the number of lanes in all blocks.
@@ -80,7 +74,7 @@ impl InputLanes {
             units: &self.members[block][q],
             first: self.first(block) as u32,
             lanes: self.lanes(block, samples),
-            apart: self.apart[block][q],
+            sharing: self.sharing[block][q],
         }
     }
 
@@ -97,6 +91,21 @@ impl InputLanes {
     /// Block and lane of a color.
     pub(crate) fn place(&self, color: u32) -> (usize, u32) {
         (color as usize / self.width, color % self.width as u32)
+    }
+}
+
+/// How some units, ascending, share the lanes of a block, the colors from the first to the last.
+fn sharing(units: &[u32], colors: &[u32], lanes: Range<usize>) -> Sharing {
+    let mut seen: Vec<u32> = units.iter().map(|&u| colors[u as usize]).collect();
+    let is_consecutive = |numbers: &[u32]| numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
+    let in_order = is_consecutive(units) && is_consecutive(&seen);
+    seen.sort_unstable();
+    seen.dedup();
+    // As many units as lanes are not enough: two may share one, and another be that of a unit of another input layer.
+    match (units.len() == lanes.len() && seen.len() == lanes.len(), in_order) {
+        (false, _) => Sharing::Mixed,
+        (true, false) => Sharing::Apart,
+        (true, true) => Sharing::InOrder,
     }
 }
 
@@ -122,19 +131,29 @@ mod tests {
         let joined = builder.concat("joined", &inputs, 0).unwrap();
         let net = builder.build(&[joined]).unwrap();
         const NONE: u32 = u32::MAX;
-        // Two units in one lane beside a lane of the other layer; each its own; some that take no part; two blocks.
-        for (colors, count) in [([0, 0, 1, NONE, NONE], 2), ([1, 0, 2, 3, 4], 5), ([1, 0, 0, NONE, 1], 2)] {
+        let numbers = [10.0, 11.0, 12.0];
+        // Two units in one lane beside a lane of the other layer; each its own, in order or not; some that take no part;
+        // two blocks.
+        let colors = [
+            ([0, 0, 1, NONE, NONE], 2),
+            ([1, 0, 2, 3, 4], 5),
+            ([1, 0, 0, NONE, 1], 2),
+            ([NONE, NONE, NONE, 0, 1], 2),
+            ([0, 1, NONE, NONE, NONE], 2),
+            ([0, 1, 2, NONE, 3], 4),
+        ];
+        for (colors, count) in colors {
             for (width, samples) in [(count, 1), (count, 3), (2, 8)] {
                 let lanes = InputLanes::new(&net, &colors, count, width);
                 for (block, (q, units)) in (0..lanes.blocks()).flat_map(|b| [(b, (0, 0..2)), (b, (1, 2..5))]) {
                     let seeds = lanes.seeds(block, samples, q);
                     let shape = seeds.lanes;
                     let mut row = vec![f64::NAN; shape.len()];
-                    seeds.make(&mut row, |unit| 10.0 + unit as f64);
+                    seeds.make(&mut row, &numbers[..units.len()]);
                     let sum = |lane: usize| -> f64 {
                         let color = (block * width + lane) as u32;
                         let here = units.clone().enumerate().filter(|(_, input)| colors[*input] == color);
-                        here.map(|(unit, _)| 10.0 + unit as f64).sum()
+                        here.map(|(unit, _)| numbers[unit]).sum()
                     };
                     let exact: Vec<f64> = (0..shape.len()).map(|at| sum(at / samples)).collect();
                     assert_eq!(row, exact, "{colors:?}, block {block} of {width}, layer {q}");

@@ -95,7 +95,7 @@ impl<T: Scalar> Dense<T> {
                     let weight = self.weight.row(k);
                     let weight = weight.as_slice().expect("standard layout");
                     let (out, second) = out.split_at_mut(seeds.lanes.len());
-                    seeds.make(out, |input| weight[input]);
+                    seeds.make(out, weight);
                     second.fill(T::zero());
                 }
             },

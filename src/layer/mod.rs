@@ -26,7 +26,7 @@ pub(crate) use elementwise::Slopes;
 pub(crate) use gather::FILL;
 pub use gather::Gather;
 pub(crate) use lanes::Lanes;
-pub(crate) use seeds::Seeds;
+pub(crate) use seeds::{Seeds, Sharing};
 pub use select::Select;
 pub use sparse::Sparse;
 pub use sum::Sum;

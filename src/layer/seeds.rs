@@ -14,8 +14,18 @@ pub(crate) struct Seeds<'a> {
     pub(crate) units: &'a [u32],
     pub(crate) first: u32,
     pub(crate) lanes: Lanes,
-    /// Whether each lane of the block is that of exactly one of the units: then nothing is summed.
-    pub(crate) apart: bool,
+    pub(crate) sharing: Sharing,
+}
+
+/// How the units of a block of lanes share them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Some have a lane together, or there are lanes of none of them.
+    Mixed,
+    /// Each lane is that of exactly one: nothing is summed.
+    Apart,
+    /// The same, and the lanes follow each other as the units do, one by one: nothing is looked up.
+    InOrder,
 }
 
 impl Seeds<'_> {
@@ -32,24 +42,29 @@ impl Seeds<'_> {
         self.units.iter().map(|&u| (u as usize, self.lanes_of(u as usize).expect("a unit of this block")))
     }
 
-    /// Makes a row of what every unit that takes part has in its lane: the sum, where several have the same.
+    /// Makes a row of what every unit that takes part has in its lane, of the numbers of all units: the sum, where several
+    /// have the same.
     #[inline(always)]
-    pub(crate) fn make<T: Scalar>(&self, row: &mut [T], number: impl Fn(usize) -> T) {
-        if self.apart {
-            self.each(row, number, |_, number| number);
-        } else {
-            row.fill(T::zero());
-            self.each(row, number, |sum, number| sum + number);
+    pub(crate) fn make<T: Scalar>(&self, row: &mut [T], numbers: &[T]) {
+        match (self.sharing, self.units) {
+            (Sharing::InOrder, &[first, ..]) if self.lanes.samples == 1 => {
+                row.copy_from_slice(&numbers[first as usize..][..row.len()]);
+            }
+            (Sharing::InOrder | Sharing::Apart, _) => self.each(row, numbers, |_, number| number),
+            (Sharing::Mixed, _) => {
+                row.fill(T::zero());
+                self.each(row, numbers, |sum, number| sum + number);
+            }
         }
     }
 
     /// `row ← f(row, number of the unit)` for every unit that takes part.
     #[inline(always)]
-    fn each<T: Scalar>(&self, row: &mut [T], number: impl Fn(usize) -> T, f: impl Fn(T, T) -> T) {
+    fn each<T: Scalar>(&self, row: &mut [T], numbers: &[T], f: impl Fn(T, T) -> T) {
         if self.lanes.samples == 1 {
             for &unit in self.units {
                 let v = &mut row[(self.colors[unit as usize] - self.first) as usize];
-                *v = f(*v, number(unit as usize));
+                *v = f(*v, numbers[unit as usize]);
             }
         } else if let (row, []) = row.as_chunks_mut::<8>()
             && self.lanes.samples.is_multiple_of(8)
@@ -57,12 +72,12 @@ impl Seeds<'_> {
             let each = self.lanes.samples / 8;
             for &unit in self.units {
                 let lane = (self.colors[unit as usize] - self.first) as usize;
-                let number = number(unit as usize);
+                let number = numbers[unit as usize];
                 row[lane * each..][..each].iter_mut().for_each(|v| v.iter_mut().for_each(|v| *v = f(*v, number)));
             }
         } else {
             for (unit, lanes) in self.members() {
-                let number = number(unit);
+                let number = numbers[unit];
                 row[lanes].iter_mut().for_each(|v| *v = f(*v, number));
             }
         }

@@ -14,6 +14,9 @@ use std::ops::Range;
 /// Units whose terms are made before they are summed.
 pub(super) const CHUNK: usize = 64;
 
+/// Numbers of a vector.
+const VECTOR: usize = 8;
+
 /// Samples in lanes so short that a loop over them takes longer than their sums.
 const SHORT: usize = 16;
 
@@ -57,13 +60,18 @@ impl<T: Scalar> Summing<'_, T> {
                 #[inline(always)]
                 || {
                     if let (1, None, Some(second)) = (nodal.rows, class_of, second)
-                        && (samples == 8 || samples == SHORT)
+                        && (samples == VECTOR || samples == SHORT)
                     {
                         add_in_registers(chunk.clone(), second, adjoint, lanes, operands, sums);
                         return;
                     }
+                    let weights = &mut weights[..chunk.len() * weight_len];
                     for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
+                    }
+                    if let (1, None, 1, VECTOR..) = (nodal.rows, class_of, samples, width) {
+                        add_at_point(weights, operands, sums);
+                        return;
                     }
                     if nodal.rows == 1 {
                         add_terms(chunk.clone(), class_of, lanes, weights, operands, sums);
@@ -99,9 +107,11 @@ impl<T: Scalar> Summing<'_, T> {
 /// `ā σ''` of a function, `2 c̄` of a product, for every adjoint lane and sample.
 #[inline(always)]
 fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &[T], weights: &mut [T]) {
-    match second {
-        None => weights.iter_mut().zip(adjoint).for_each(|(w, &a)| *w = a + a),
-        Some(second) => {
+    match (second, adjoint, &mut *weights) {
+        // No loop for one number.
+        (Some(&[second]), &[adjoint], [weight]) => *weight = adjoint * second,
+        (None, ..) => weights.iter_mut().zip(adjoint).for_each(|(w, &a)| *w = a + a),
+        (Some(second), ..) => {
             for (weights, adjoint) in weights.chunks_exact_mut(second.len()).zip(adjoint.chunks_exact(second.len())) {
                 for (w, (&a, &s)) in weights.iter_mut().zip(adjoint.iter().zip(second)) {
                     *w = a * s;
@@ -138,6 +148,57 @@ fn add_terms<T: Scalar>(
     }
 }
 
+/// The same at one point for units of one class, and at least a vector of lanes: their sums stay in registers.
+#[inline(always)]
+fn add_at_point<T: Scalar>(weights: &[T], operands: [Rows<'_, T>; 2], sums: &mut [T]) {
+    let mut first = 0;
+    while first < sums.len() {
+        let rest = &mut sums[first..];
+        first += match rest.len() / VECTOR {
+            4.. => add_vectors::<T, 4>(weights, operands, first, rest),
+            2 | 3 => add_vectors::<T, 2>(weights, operands, first, rest),
+            1 => add_vectors::<T, 1>(weights, operands, first, rest),
+            // A whole vector with lanes that have their sums already, which are kept.
+            _ => {
+                let (rest, first) = (rest.len(), sums.len() - VECTOR);
+                let mut last = vector(&sums[first..]);
+                add_vectors::<T, 1>(weights, operands, first, &mut last);
+                sums[first..][VECTOR - rest..].copy_from_slice(&last[VECTOR - rest..]);
+                rest
+            }
+        };
+    }
+}
+
+/// The first `L` vectors of sums, those of the lanes from `first` on; returns how many lanes.
+#[inline(always)]
+fn add_vectors<T: Scalar, const L: usize>(
+    weights: &[T],
+    operands: [Rows<'_, T>; 2],
+    first: usize,
+    sums: &mut [T],
+) -> usize {
+    let (sums, _) = sums.as_chunks_mut::<VECTOR>();
+    let mut of_vector = [[T::zero(); VECTOR]; L];
+    of_vector.copy_from_slice(&sums[..L]);
+    let [a, b] = operands;
+    for (at, &weight) in weights.iter().enumerate() {
+        let (a, b) = (a.row(at)[first..].as_chunks::<VECTOR>().0, b.row(at)[first..].as_chunks::<VECTOR>().0);
+        for (sum, (a, b)) in of_vector.iter_mut().zip(a[..L].iter().zip(&b[..L])) {
+            let mut new = *sum;
+            (0..VECTOR).for_each(|s| new[s] = (a[s] * b[s]).mul_add(weight, new[s]));
+            *sum = new;
+        }
+    }
+    sums[..L].copy_from_slice(&of_vector);
+    L * VECTOR
+}
+
+#[inline(always)]
+fn vector<T: Scalar>(row: &[T]) -> [T; VECTOR] {
+    *row.first_chunk().expect("whole vectors")
+}
+
 /// The same for units of one class of functions, `sums += Σ_k ā σ'' a b`: weights and sums stay in registers.
 #[inline(always)]
 fn add_in_registers<T: Scalar>(
@@ -169,22 +230,21 @@ fn add_of_lanes<T: Scalar, const L: usize>(
     operands: [Rows<'_, T>; 2],
     sums: &mut [T],
 ) -> usize {
-    let vector = |row: &[T]| -> [T; 8] { *row.first_chunk().expect("whole vectors of samples") };
-    for sample in (0..lanes.samples).step_by(8) {
+    for sample in (0..lanes.samples).step_by(VECTOR) {
         let place = |lane: usize| (first + lane) * lanes.samples + sample;
-        let mut of_lane: [[T; 8]; L] = std::array::from_fn(|lane| vector(&sums[place(lane)..]));
+        let mut of_lane: [[T; VECTOR]; L] = std::array::from_fn(|lane| vector(&sums[place(lane)..]));
         for (at, k) in units.clone().enumerate() {
             let [adjoint, second] = [adjoint, second].map(|rows| vector(&rows.row(k)[sample..]));
             let rows = operands.map(|rows| rows.row(at));
             for (lane, sum) in of_lane.iter_mut().enumerate() {
                 let [a, b] = rows.map(|row| vector(&row[place(lane)..]));
-                for s in 0..8 {
+                for s in 0..VECTOR {
                     sum[s] = (a[s] * b[s]).mul_add(adjoint[s] * second[s], sum[s]);
                 }
             }
         }
         for (lane, sum) in of_lane.iter().enumerate() {
-            sums[place(lane)..][..8].copy_from_slice(sum);
+            sums[place(lane)..][..VECTOR].copy_from_slice(sum);
         }
     }
     L
