@@ -214,7 +214,7 @@ impl Plan {
             outputs: m,
             quantity,
             strategy: made.strategy,
-            samples: if made.program.is_at_a_point() { 1 } else { sample_block(lanes, row, per_sample) },
+            samples: if made.program.is_at_a_point() { 1 } else { sample_block::<T>(lanes, row, per_sample) },
             program: made.program,
             jacobian: made.jacobian,
             diagonal: made.diagonal,

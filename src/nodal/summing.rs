@@ -14,11 +14,10 @@ use std::ops::Range;
 /// Units whose terms are made before they are summed.
 pub(super) const CHUNK: usize = 64;
 
-/// Numbers of a vector.
-const VECTOR: usize = 8;
-
-/// Samples in lanes so short that a loop over them takes longer than their sums.
-const SHORT: usize = 16;
+/// Numbers of the largest vectors: 8 of `f64`, 16 of `f32`.
+const fn vector<T>() -> usize {
+    64 / size_of::<T>()
+}
 
 /// The sums of one task on the way.
 pub(crate) struct Summing<'a, T> {
@@ -59,23 +58,28 @@ impl<T: Scalar> Summing<'_, T> {
             vectorized(
                 #[inline(always)]
                 || {
+                    // Lanes so short that a loop over them takes longer than their sums.
                     if let (1, None, Some(second)) = (nodal.rows, class_of, second)
-                        && (samples == VECTOR || samples == SHORT)
+                        && (samples == vector::<T>() || samples == 2 * vector::<T>())
                     {
-                        add_in_registers(chunk.clone(), second, adjoint, lanes, operands, sums);
+                        let chunk = chunk.clone();
+                        match vector::<T>() {
+                            16 => add_in_registers::<T, 16>(chunk, second, adjoint, lanes, operands, sums),
+                            _ => add_in_registers::<T, 8>(chunk, second, adjoint, lanes, operands, sums),
+                        }
                         return;
                     }
                     let weights = &mut weights[..chunk.len() * weight_len];
                     for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
-                    if let (1, None, 1, VECTOR..) = (nodal.rows, class_of, samples, width) {
-                        add_at_point(weights, operands, sums);
-                        return;
-                    }
-                    if nodal.rows == 1 {
-                        add_terms(chunk.clone(), class_of, lanes, weights, operands, sums);
-                        return;
+                    match (nodal.rows, class_of, samples, width) {
+                        (1, None, 1, 16..) if vector::<T>() == 16 => {
+                            return add_at_point::<T, 16>(weights, operands, sums);
+                        }
+                        (1, None, 1, 8..) => return add_at_point::<T, 8>(weights, operands, sums),
+                        (1, ..) => return add_terms(chunk.clone(), class_of, lanes, weights, operands, sums),
+                        _ => {}
                     }
                     for (k, terms) in terms.chunks_exact_mut(width).take(chunk.len()).enumerate() {
                         let [a, b] = operands.map(|o| &o.row(k)[..width]);
@@ -150,20 +154,21 @@ fn add_terms<T: Scalar>(
 
 /// The same at one point for units of one class, and at least a vector of lanes: their sums stay in registers.
 #[inline(always)]
-fn add_at_point<T: Scalar>(weights: &[T], operands: [Rows<'_, T>; 2], sums: &mut [T]) {
+fn add_at_point<T: Scalar, const V: usize>(weights: &[T], operands: [Rows<'_, T>; 2], sums: &mut [T]) {
     let mut first = 0;
     while first < sums.len() {
         let rest = &mut sums[first..];
-        first += match rest.len() / VECTOR {
-            4.. => add_vectors::<T, 4>(weights, operands, first, rest),
-            2 | 3 => add_vectors::<T, 2>(weights, operands, first, rest),
-            1 => add_vectors::<T, 1>(weights, operands, first, rest),
+        first += match rest.len() / V {
+            4.. => add_vectors::<T, V, 4>(weights, operands, first, rest),
+            2 | 3 => add_vectors::<T, V, 2>(weights, operands, first, rest),
+            1 => add_vectors::<T, V, 1>(weights, operands, first, rest),
             // A whole vector with lanes that have their sums already, which are kept.
             _ => {
-                let (rest, first) = (rest.len(), sums.len() - VECTOR);
-                let mut last = vector(&sums[first..]);
-                add_vectors::<T, 1>(weights, operands, first, &mut last);
-                sums[first..][VECTOR - rest..].copy_from_slice(&last[VECTOR - rest..]);
+                let (rest, first) = (rest.len(), sums.len() - V);
+                let mut last = [T::zero(); V];
+                last.copy_from_slice(&sums[first..]);
+                add_vectors::<T, V, 1>(weights, operands, first, &mut last);
+                sums[first..][V - rest..].copy_from_slice(&last[V - rest..]);
                 rest
             }
         };
@@ -172,36 +177,30 @@ fn add_at_point<T: Scalar>(weights: &[T], operands: [Rows<'_, T>; 2], sums: &mut
 
 /// The first `L` vectors of sums, those of the lanes from `first` on; returns how many lanes.
 #[inline(always)]
-fn add_vectors<T: Scalar, const L: usize>(
+fn add_vectors<T: Scalar, const V: usize, const L: usize>(
     weights: &[T],
     operands: [Rows<'_, T>; 2],
     first: usize,
     sums: &mut [T],
 ) -> usize {
-    let (sums, _) = sums.as_chunks_mut::<VECTOR>();
-    let mut of_vector = [[T::zero(); VECTOR]; L];
-    of_vector.copy_from_slice(&sums[..L]);
+    let sums = &mut sums.as_chunks_mut::<V>().0[..L];
+    let mut of_vector = [[T::zero(); V]; L];
+    of_vector.copy_from_slice(sums);
     let [a, b] = operands;
     for (at, &weight) in weights.iter().enumerate() {
-        let (a, b) = (a.row(at)[first..].as_chunks::<VECTOR>().0, b.row(at)[first..].as_chunks::<VECTOR>().0);
+        let (a, b) = (a.row(at)[first..].as_chunks::<V>().0, b.row(at)[first..].as_chunks::<V>().0);
         for (sum, (a, b)) in of_vector.iter_mut().zip(a[..L].iter().zip(&b[..L])) {
-            let mut new = *sum;
-            (0..VECTOR).for_each(|s| new[s] = (a[s] * b[s]).mul_add(weight, new[s]));
-            *sum = new;
+            add_term(sum, &[weight; V], a, b);
         }
     }
-    sums[..L].copy_from_slice(&of_vector);
-    L * VECTOR
+    sums.copy_from_slice(&of_vector);
+    L * V
 }
 
+/// The same for units of one class of functions, `sums += Σ_k ā σ'' a b`, a vector of samples at a time: weights and sums
+/// stay in registers.
 #[inline(always)]
-fn vector<T: Scalar>(row: &[T]) -> [T; VECTOR] {
-    *row.first_chunk().expect("whole vectors")
-}
-
-/// The same for units of one class of functions, `sums += Σ_k ā σ'' a b`: weights and sums stay in registers.
-#[inline(always)]
-fn add_in_registers<T: Scalar>(
+fn add_in_registers<T: Scalar, const V: usize>(
     units: Range<usize>,
     second: Rows<'_, T>,
     adjoint: Rows<'_, T>,
@@ -212,16 +211,16 @@ fn add_in_registers<T: Scalar>(
     let mut first = 0;
     while first < lanes.count {
         first += match lanes.count - first {
-            4.. => add_of_lanes::<T, 4>(units.clone(), second, adjoint, lanes, first, operands, sums),
-            2 | 3 => add_of_lanes::<T, 2>(units.clone(), second, adjoint, lanes, first, operands, sums),
-            _ => add_of_lanes::<T, 1>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            4.. => add_of_lanes::<T, V, 4>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            2 | 3 => add_of_lanes::<T, V, 2>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            _ => add_of_lanes::<T, V, 1>(units.clone(), second, adjoint, lanes, first, operands, sums),
         };
     }
 }
 
-/// The sums of `L` lanes, eight samples at a time; returns `L`.
+/// The sums of `L` lanes from the `first` on; returns `L`.
 #[inline(always)]
-fn add_of_lanes<T: Scalar, const L: usize>(
+fn add_of_lanes<T: Scalar, const V: usize, const L: usize>(
     units: Range<usize>,
     second: Rows<'_, T>,
     adjoint: Rows<'_, T>,
@@ -230,24 +229,42 @@ fn add_of_lanes<T: Scalar, const L: usize>(
     operands: [Rows<'_, T>; 2],
     sums: &mut [T],
 ) -> usize {
-    for sample in (0..lanes.samples).step_by(VECTOR) {
+    let [a, b] = operands;
+    for sample in (0..lanes.samples).step_by(V) {
         let place = |lane: usize| (first + lane) * lanes.samples + sample;
-        let mut of_lane: [[T; VECTOR]; L] = std::array::from_fn(|lane| vector(&sums[place(lane)..]));
+        let mut of_lane = [[T::zero(); V]; L];
+        for (lane, sum) in of_lane.iter_mut().enumerate() {
+            sum.copy_from_slice(&sums[place(lane)..][..V]);
+        }
         for (at, k) in units.clone().enumerate() {
-            let [adjoint, second] = [adjoint, second].map(|rows| vector(&rows.row(k)[sample..]));
-            let rows = operands.map(|rows| rows.row(at));
+            let mut weight = *at_place(adjoint.row(k), sample);
+            weight.iter_mut().zip(at_place::<T, V>(second.row(k), sample)).for_each(|(w, &s)| *w *= s);
+            let (a, b) = (a.row(at), b.row(at));
             for (lane, sum) in of_lane.iter_mut().enumerate() {
-                let [a, b] = rows.map(|row| vector(&row[place(lane)..]));
-                for s in 0..VECTOR {
-                    sum[s] = (a[s] * b[s]).mul_add(adjoint[s] * second[s], sum[s]);
-                }
+                add_term(sum, &weight, at_place(a, place(lane)), at_place(b, place(lane)));
             }
         }
         for (lane, sum) in of_lane.iter().enumerate() {
-            sums[place(lane)..][..VECTOR].copy_from_slice(sum);
+            sums[place(lane)..][..V].copy_from_slice(sum);
         }
     }
     L
+}
+
+/// The vector that begins at a number of a row.
+#[inline(always)]
+fn at_place<T, const V: usize>(row: &[T], place: usize) -> &[T; V] {
+    row[place..].first_chunk().expect("whole vectors")
+}
+
+/// `sum += weight · a · b`. The sum is copied out and back, or the compiler splits it into single numbers.
+#[inline(always)]
+fn add_term<T: Scalar, const V: usize>(sum: &mut [T; V], weight: &[T; V], a: &[T; V], b: &[T; V]) {
+    let mut new = *sum;
+    for (s, n) in new.iter_mut().enumerate() {
+        *n = (a[s] * b[s]).mul_add(weight[s], *n);
+    }
+    *sum = new;
 }
 
 /// The same for several adjoint lanes, from the products of the operands.

@@ -75,14 +75,21 @@ fn time_of_block(lanes: usize) -> usize {
 }
 
 /// Samples in one sweep, where rows have so many numbers for each: as many as fill a block of lanes, as long as the
-/// buffers stay small; whole vectors of them, and where rows are short whole pieces.
-pub(crate) fn sample_block(lanes: usize, row: usize, numbers_per_sample: usize) -> usize {
+/// buffers stay small; whole vectors of them, and where rows are short whole pieces. All this is counted in bytes: of
+/// numbers half as long there are twice as many.
+pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usize) -> usize {
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
     const SHORT: usize = 4;
-    let samples = if row <= SHORT { 2 * PIECE } else { (LANES / lanes.max(1)).clamp(1, 64).next_multiple_of(8) };
-    let fitting = (NUMBERS / numbers_per_sample.max(1)).clamp(1, samples);
-    if fitting >= 8 { fitting / 8 * 8 } else { fitting }
+    let of_f64 = size_of::<f64>() / size_of::<T>();
+    let vector = 8 * of_f64;
+    let samples = if row <= SHORT {
+        2 * PIECE * of_f64
+    } else {
+        (LANES * of_f64 / lanes.max(1)).clamp(1, 64 * of_f64).next_multiple_of(vector)
+    };
+    let fitting = (NUMBERS * of_f64 / numbers_per_sample.max(1)).clamp(1, samples);
+    if fitting >= vector { fitting / vector * vector } else { fitting }
 }
 
 #[cfg(test)]
@@ -124,9 +131,10 @@ mod tests {
     #[test]
     fn samples_are_whole_vectors() {
         for (lanes, row, samples) in [(1, 1, 96), (3, 3, 96), (3, 6, 64), (11, 11, 24), (31, 31, 8), (500, 501, 8)] {
-            assert_eq!(sample_block(lanes, row, 1 << 12), samples, "{lanes} lanes");
+            assert_eq!(sample_block::<f64>(lanes, row, 1 << 12), samples, "{lanes} lanes");
+            assert_eq!(sample_block::<f32>(lanes, row, 1 << 12), 2 * samples, "{lanes} lanes");
         }
-        assert_eq!([1 << 16, 1 << 20, 1 << 30].map(|numbers| sample_block(2, 2, numbers)), [64, 4, 1]);
+        assert_eq!([1 << 16, 1 << 20, 1 << 30].map(|numbers| sample_block::<f64>(2, 2, numbers)), [64, 4, 1]);
     }
 
     #[test]
