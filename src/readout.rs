@@ -7,6 +7,12 @@ use crate::scalar::{Scalar, vectorized};
 use hashbrown::HashMap;
 use std::ops::Range;
 
+/// An entry for each task in every row of a diagonal that has entries: of its sums, of which each task makes a part.
+pub(crate) fn pattern_of_sums(diagonal: &Pattern, tasks: usize) -> Pattern {
+    let row = |i: usize| if diagonal.row(i).is_empty() { 0..0 } else { 0..tasks as u32 };
+    Pattern::from_rows(tasks, (0..diagonal.rows()).map(row)).expect("tasks are numbered from zero")
+}
+
 /// Which unit of which layer a place among all inputs or outputs is.
 pub(crate) fn unit_of<T: Scalar>(net: &Network<T>, layers: &[LayerId]) -> Vec<(u32, u32)> {
     let units = |(q, &layer): (usize, &LayerId)| (0..net.layer(layer).units() as u32).map(move |u| (q as u32, u));

@@ -1,6 +1,6 @@
 //! Rows of lanes, and the loops over them.
 
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, add_products};
 
 /// How the lanes of a row are laid out: `count` lanes, each with its `samples` side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,27 +105,45 @@ impl Lanes {
 
     /// `sum += factor · Σ a · b` for every sample, the sum over the lanes.
     #[inline(always)]
-    pub(super) fn add_sums<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], sum: &mut [T]) {
+    pub(crate) fn add_sums<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], sum: &mut [T]) {
         let samples = self.samples;
         if samples == 1 {
             sum[0] = dot(a, b).mul_add(factors[0], sum[0]);
             return;
         }
-        if let (vectors, []) = sum.as_chunks_mut::<8>() {
-            for (v, sum) in vectors.iter_mut().enumerate() {
-                let [a, b] = [a, b].map(|row| row[8 * v..].chunks(samples).map(|lane| &lane[..8]));
-                let total = sum_of_products(a.zip(b));
-                let factor: &[T; 8] = match *factors {
-                    [factor] => &[factor; 8],
-                    _ => &factors.as_chunks().0[v],
-                };
-                *sum = each8(|s| total[s].mul_add(factor[s], sum[s]));
-            }
+        if size_of::<T>() == 4 && samples.is_multiple_of(16) {
+            self.add_sums_of_vectors::<T, 16>(factors, a, b, sum);
+        } else if samples.is_multiple_of(8) {
+            self.add_sums_of_vectors::<T, 8>(factors, a, b, sum);
         } else {
             for (s, sum) in sum.iter_mut().enumerate() {
                 let [a, b] = [a, b].map(|row| row[s..].iter().step_by(samples));
                 let total = a.zip(b).fold(T::zero(), |total, (&a, &b)| a.mul_add(b, total));
                 *sum = total.mul_add(if let [factor] = *factors { factor } else { factors[s] }, *sum);
+            }
+        }
+    }
+
+    /// The same in vectors of samples: two sums at a time, so that not every term waits for the one before.
+    #[inline(always)]
+    fn add_sums_of_vectors<T: Scalar, const V: usize>(self, factors: &[T], a: &[T], b: &[T], sum: &mut [T]) {
+        let stride = self.samples / V;
+        let (a, b) = (a.as_chunks::<V>().0, b.as_chunks::<V>().0);
+        for (v, sum) in sum.as_chunks_mut::<V>().0.iter_mut().enumerate() {
+            let (mut even, mut odd) = ([T::zero(); V], [T::zero(); V]);
+            let mut at = v;
+            for _ in 0..self.count / 2 {
+                add_products(&mut even, &a[at], &b[at]);
+                add_products(&mut odd, &a[at + stride], &b[at + stride]);
+                at += 2 * stride;
+            }
+            if !self.count.is_multiple_of(2) {
+                add_products(&mut even, &a[at], &b[at]);
+            }
+            even.iter_mut().zip(&odd).for_each(|(even, &odd)| *even += odd);
+            match *factors {
+                [factor] => add_products(sum, &[factor; V], &even),
+                _ => add_products(sum, &factors.as_chunks::<V>().0[v], &even),
             }
         }
     }

@@ -26,7 +26,7 @@ use crate::layer::Linear;
 use crate::memory;
 use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
-use crate::readout::{Readout, unit_of};
+use crate::readout::{Readout, pattern_of_sums, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
 use crate::rows::Rows;
 use crate::scalar::Scalar;
@@ -207,8 +207,8 @@ impl Units {
         }
     }
 
-    /// The program, and how the entries of `diagonal` are read. `values_beside` says whether at one point so many tangents
-    /// are carried beside the values.
+    /// The program, and how its results are read. `values_beside` says whether at one point so many tangents are carried
+    /// beside the values.
     ///
     /// # Errors
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if there are more than 2³² sums.
@@ -216,11 +216,11 @@ impl Units {
         &self,
         net: &Network<T>,
         sparsity: &Sparsity,
-        diagonal: &Pattern,
+        results: Results<'_>,
         with_jacobian: bool,
         values_beside: impl Fn(usize) -> bool,
         width: impl Fn(usize) -> usize,
-    ) -> Result<(Nodal, Readout)> {
+    ) -> Result<(Nodal, Pattern, Readout)> {
         let (colors, count) = &self.input_colors;
         let inputs = InputLanes::new(net, colors, *count, width(*count).max(1));
         let rows = self.of_output.count();
@@ -235,21 +235,36 @@ impl Units {
             let (q, unit) = columns[j as usize];
             inputs.place(inputs.color(q as usize, unit as usize))
         };
-        let readout = Readout::placed(diagonal, inputs.blocks(), |j| task_of(j).0);
+        let (pattern, readout) = match results {
+            Results::Entries(diagonal) => {
+                (diagonal.clone(), Readout::placed(diagonal, inputs.blocks(), |j| task_of(j).0))
+            }
+            Results::Sums(diagonal) => {
+                let pattern = pattern_of_sums(diagonal, inputs.blocks());
+                let readout = Readout::placed(&pattern, inputs.blocks(), |task| task as usize);
+                (pattern, readout)
+            }
+        };
         let scatter = |list: &Arc<Vec<Class>>| {
             let mut tasks: Vec<Vec<(u32, u32)>> = vec![Vec::new(); inputs.blocks()];
             for (class, &(a, b, outputs)) in list.iter().enumerate() {
-                let seen = sparsity.common(a, b);
+                let seen = if let Results::Entries(_) = results { sparsity.common(a, b) } else { Vec::new() };
                 for i in self.influence.sets.members(outputs) {
-                    let row = self.of_output.color(i as usize) as usize;
-                    let entries = diagonal.row(i as usize);
-                    let first = diagonal.indptr()[i as usize];
+                    let sum = class * rows + self.of_output.color(i as usize) as usize;
+                    let entries = pattern.row(i as usize);
+                    let first = pattern.indptr()[i as usize];
+                    if let Results::Sums(_) = results {
+                        for (at, &task) in entries.iter().enumerate() {
+                            tasks[task as usize].push((sum as u32, readout.place(first + at)));
+                        }
+                        continue;
+                    }
                     let mut at = 0;
                     for &j in &seen {
                         at += entries[at..].partition_point(|&entry| entry < j);
                         let (task, lane) = task_of(j);
                         let lanes = inputs.lanes(task, 1).count;
-                        let from = (class * rows + row) * lanes + lane as usize;
+                        let from = sum * lanes + lane as usize;
                         tasks[task].push((from as u32, readout.place(first + at)));
                     }
                 }
@@ -274,9 +289,21 @@ impl Units {
         }
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
         let recorded = values_beside(*count).then(|| Box::new(self.recorded(net)));
-        let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, tiles: None };
-        Ok((nodal, readout))
+        let together = matches!(results, Results::Sums(_));
+        let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, together, tiles: None };
+        Ok((nodal, pattern, readout))
     }
+}
+
+/// What is made of the terms of all units.
+#[derive(Clone, Copy)]
+pub(crate) enum Results<'a> {
+    /// The entries of the Hessian diagonal.
+    Entries(&'a Pattern),
+    /// The sums of its rows, the Laplacian: `Σ_k ā_k σ''_k ‖J_k‖²`, or `2 Σ_k c̄_k a'_k · b'_k` of products. Exact without
+    /// telling inputs apart, since no two that meet in a unit share a lane: what two rows have in one is of one input, or one
+    /// of them has nothing there.
+    Sums(&'a Pattern),
 }
 
 /// What is done for a block of samples.
@@ -293,6 +320,8 @@ pub(crate) struct Nodal {
     pub(crate) rows: usize,
     pub(crate) seeds: Vec<OutputSeed>,
     sums: Vec<Sum>,
+    /// Whether the lanes of a unit are added up: see [`Results::Sums`].
+    together: bool,
     /// The tangents by offset, where that is cheaper.
     pub(crate) tiles: Option<Tiles>,
 }

@@ -39,9 +39,11 @@ impl<T: Scalar> Summing<'_, T> {
         let Pass { net, tape, lanes, .. } = *pass;
         let (samples, width) = (lanes.samples, lanes.len());
         let (weight_len, units) = (nodal.rows * samples, net.layer(layer).units());
-        let (sums, rest) = space.split_at_mut(sum.sums * nodal.rows * width);
+        // The lanes of the sums: those of the tangents, or one for all of them.
+        let summed = if nodal.together { Lanes { count: 1, ..lanes } } else { lanes };
+        let (sums, rest) = space.split_at_mut(sum.sums * nodal.rows * summed.len());
         let (weights, rest) = rest.split_at_mut(CHUNK * weight_len);
-        let terms = &mut rest[..CHUNK * width];
+        let terms = &mut rest[..CHUNK * summed.len()];
         if sum.begins && rows.start == 0 {
             sums.fill(T::zero());
         }
@@ -59,7 +61,7 @@ impl<T: Scalar> Summing<'_, T> {
                 #[inline(always)]
                 || {
                     // Lanes so short that a loop over them takes longer than their sums.
-                    if let (1, None, Some(second)) = (nodal.rows, class_of, second)
+                    if let (1, None, Some(second), false) = (nodal.rows, class_of, second, nodal.together)
                         && (samples == vector::<T>() || samples == 2 * vector::<T>())
                     {
                         let chunk = chunk.clone();
@@ -74,6 +76,9 @@ impl<T: Scalar> Summing<'_, T> {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
                     match (nodal.rows, class_of, samples, width) {
+                        (1, ..) if nodal.together => {
+                            return add_norms(chunk.clone(), class_of, lanes, weights, operands, sums);
+                        }
                         (1, None, 1, 16..) if vector::<T>() == 16 => {
                             return add_at_point::<T, 16>(weights, operands, sums);
                         }
@@ -81,20 +86,25 @@ impl<T: Scalar> Summing<'_, T> {
                         (1, ..) => return add_terms(chunk.clone(), class_of, lanes, weights, operands, sums),
                         _ => {}
                     }
-                    for (k, terms) in terms.chunks_exact_mut(width).take(chunk.len()).enumerate() {
+                    for (k, terms) in terms.chunks_exact_mut(summed.len()).take(chunk.len()).enumerate() {
                         let [a, b] = operands.map(|o| &o.row(k)[..width]);
-                        terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+                        if nodal.together {
+                            terms.fill(T::zero());
+                            lanes.add_sums(&[T::one()], a, b, terms);
+                        } else {
+                            terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+                        }
                     }
                     if !as_product {
-                        add_terms_of_rows(chunk.clone(), class_of, lanes, nodal.rows, weights, terms, sums);
+                        add_terms_of_rows(chunk.clone(), class_of, summed, nodal.rows, weights, terms, sums);
                     }
                 },
             );
             if as_product {
                 let count = chunk.len();
                 let weights = MatRef::from_row_major_slice(&weights[..count * weight_len], count, weight_len);
-                let terms = MatRef::from_row_major_slice(&terms[..count * width], count, width);
-                let sums = MatMut::from_row_major_slice_mut(sums, nodal.rows, width);
+                let terms = MatRef::from_row_major_slice(&terms[..count * summed.len()], count, summed.len());
+                let sums = MatMut::from_row_major_slice_mut(sums, nodal.rows, summed.len());
                 matmul(sums, Accum::Add, weights.transpose(), terms, T::one(), Par::Seq);
             }
         }
@@ -111,11 +121,12 @@ impl<T: Scalar> Summing<'_, T> {
 /// `ā σ''` of a function, `2 c̄` of a product, for every adjoint lane and sample.
 #[inline(always)]
 fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &[T], weights: &mut [T]) {
-    match (second, adjoint, &mut *weights) {
-        // No loop for one number.
-        (Some(&[second]), &[adjoint], [weight]) => *weight = adjoint * second,
-        (None, ..) => weights.iter_mut().zip(adjoint).for_each(|(w, &a)| *w = a + a),
-        (Some(second), ..) => {
+    match second {
+        None => weights.iter_mut().zip(adjoint).for_each(|(w, &a)| *w = a + a),
+        Some(second) if second.len() == weights.len() => {
+            weights.iter_mut().zip(adjoint.iter().zip(second)).for_each(|(w, (&a, &s))| *w = a * s);
+        }
+        Some(second) => {
             for (weights, adjoint) in weights.chunks_exact_mut(second.len()).zip(adjoint.chunks_exact(second.len())) {
                 for (w, (&a, &s)) in weights.iter_mut().zip(adjoint.iter().zip(second)) {
                     *w = a * s;
@@ -148,6 +159,24 @@ fn add_terms<T: Scalar>(
         if let Some(sums) = sums_of(class_of, k, lanes.len(), sums) {
             let [a, b] = operands.map(|o| &o.row(at)[..lanes.len()]);
             lanes.add_products(weights, a, b, sums);
+        }
+    }
+}
+
+/// The same with all lanes in one sum.
+#[inline(always)]
+fn add_norms<T: Scalar>(
+    units: Range<usize>,
+    class_of: Option<&[u32]>,
+    lanes: Lanes,
+    weights: &[T],
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) {
+    for (at, (k, weights)) in units.zip(weights.chunks_exact(lanes.samples)).enumerate() {
+        if let Some(sums) = sums_of(class_of, k, lanes.samples, sums) {
+            let [a, b] = operands.map(|o| &o.row(at)[..lanes.len()]);
+            lanes.add_sums(weights, a, b, sums);
         }
     }
 }

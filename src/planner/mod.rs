@@ -134,7 +134,7 @@ impl<T: Scalar> Planner<'_, T> {
             }
             Some(Strategy::Nodal) if wanted.diagonal.nnz() > 0 => {
                 let units = self.units(&wanted, self.order)?;
-                return self.nodal(&wanted, &units, "forced".into());
+                return self.nodal(quantity, &wanted, &units, "forced".into());
             }
             Some(Strategy::ForwardLaplacian) if wanted.diagonal.nnz() > 0 => {
                 ensure!(self.by_color(), WrongStrategy, "forward-laplacian has lanes by color only");
@@ -157,7 +157,7 @@ impl<T: Scalar> Planner<'_, T> {
             // perhaps they can.
             Err(error) if error.kind() == ErrorKind::WrongStrategy => {
                 let units = self.units(&wanted, self.order)?;
-                return self.nodal(&wanted, &units, "lanes by offset are forced".into()).map_err(|_| error);
+                return self.nodal(quantity, &wanted, &units, "lanes by offset are forced".into()).map_err(|_| error);
             }
             result => result?,
         };
@@ -199,7 +199,7 @@ impl<T: Scalar> Planner<'_, T> {
             let units = self.units(&wanted, self.order)?;
             let words = self.nodal_words(&units, self.nodal_cost(&units));
             let reason = in_words([words, forward_words, sum_words, rof_words]);
-            return self.nodal(&wanted, &units, reason);
+            return self.nodal(quantity, &wanted, &units, reason);
         }
         if sum_cost < forward_cost {
             let colors = self.colors_apart(&wanted, self.order)?;

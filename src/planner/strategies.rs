@@ -8,7 +8,7 @@ use crate::error::{Result, bail, ensure};
 use crate::forward::Second;
 use crate::memory;
 use crate::network::Network;
-use crate::nodal::Units;
+use crate::nodal::{Results, Units};
 use crate::pattern::Pattern;
 use crate::program::{Groups, Program, Target, full_pattern};
 use crate::readout::Readout;
@@ -123,16 +123,19 @@ impl<T: Scalar> Planner<'_, T> {
         Units::new(self.net, self.sparsity, wanted.jacobian.as_ref(), order, self.max_bytes)
     }
 
-    pub(super) fn nodal(&self, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
+    pub(super) fn nodal(&self, quantity: Quantity, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
         let Wanted { diagonal, jacobian } = wanted;
-        let (mut nodal, mut read) =
-            units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.values_beside, self.width)?;
+        let tiles = self.tiles_of_sums(units)?;
+        let together = quantity == Quantity::Laplacian && tiles.is_none();
+        let results = if together { Results::Sums(diagonal) } else { Results::Entries(diagonal) };
+        let (mut nodal, pattern, mut read) =
+            units.program(self.net, self.sparsity, results, self.with_jacobian, self.values_beside, self.width)?;
         let row_of = |i: usize| units.of_output.color(i) as usize;
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
         let mut read_jacobian = jacobian
             .as_ref()
             .map(|pattern| Program::read_reverse(self.net, &adjoints, &units.of_output, nodal.rows.max(1), pattern));
-        if let Some(tiles) = self.tiles_of_sums(units)? {
+        if let Some(tiles) = tiles {
             read = tiles.read_sums(self.net, diagonal, nodal.rows, row_of)?;
             if let Some(pattern) = jacobian.as_ref().filter(|_| tiles.makes_values()) {
                 read_jacobian = Some(tiles.read_sums(self.net, pattern, nodal.rows, row_of)?);
@@ -145,8 +148,8 @@ impl<T: Scalar> Planner<'_, T> {
             colors: nodal.inputs.count(),
             program: Program::Nodal(nodal),
             jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
-            diagonal: Some(Target { pattern: diagonal.clone(), readout: read }),
-            summed: None,
+            diagonal: Some(Target { pattern, readout: read }),
+            summed: together.then(|| diagonal.clone()),
             groups: 0,
             of_output: Some(units.of_output.clone()),
             reason,

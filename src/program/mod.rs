@@ -14,7 +14,7 @@ use crate::forward::{Forward, Second};
 use crate::network::Network;
 use crate::nodal::{Nodal, Recorded};
 use crate::pattern::Pattern;
-use crate::readout::{Readout, Source, unit_of};
+use crate::readout::{Readout, Source, pattern_of_sums, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
 use crate::scalar::Scalar;
 use crate::tiles::Tiles;
@@ -275,8 +275,7 @@ impl Program {
     /// task. The sums of the rows are the Laplacians.
     pub(crate) fn read_sums<T: Scalar>(net: &Network<T>, inputs: &InputLanes, diagonal: &Pattern) -> Target {
         let tasks = inputs.blocks();
-        let row = |i: usize| if diagonal.row(i).is_empty() { 0..0 } else { 0..tasks as u32 };
-        let pattern = Pattern::from_rows(tasks, (0..diagonal.rows()).map(row)).expect("tasks are numbered from zero");
+        let pattern = pattern_of_sums(diagonal, tasks);
         let outputs = unit_of(net, net.output_layers());
         let readout = Readout::new(&pattern, net.output_layers(), tasks, 1, |i, task| {
             let (layer, unit) = outputs[i];
