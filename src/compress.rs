@@ -5,7 +5,6 @@ use crate::layer::{Lanes, Seeds, Sharing};
 use crate::network::Network;
 use crate::pattern::Pattern;
 use crate::scalar::Scalar;
-use std::ops::Range;
 
 /// The inputs' colors, cut into blocks of lanes: color `c` is lane `c mod width` of block `c / width`.
 #[derive(Clone, Debug)]
@@ -35,8 +34,8 @@ impl InputLanes {
             rest = after;
         }
         let sharing = |(block, members): (usize, &Vec<Vec<u32>>)| {
-            let lanes = block * width..count.min((block + 1) * width);
-            members.iter().zip(&of_layer).map(|(units, colors)| sharing(units, colors, lanes.clone())).collect()
+            let lanes = width.min(count - block * width);
+            members.iter().zip(&of_layer).map(|(units, colors)| sharing(units, colors, lanes)).collect()
         };
         let sharing = members.iter().enumerate().map(sharing).collect();
         InputLanes { colors: of_layer, count, width, members, sharing }
@@ -94,15 +93,15 @@ impl InputLanes {
     }
 }
 
-/// How some units, ascending, share the lanes of a block, the colors from the first to the last.
-fn sharing(units: &[u32], colors: &[u32], lanes: Range<usize>) -> Sharing {
+/// How some units, ascending, share the lanes of a block.
+fn sharing(units: &[u32], colors: &[u32], lanes: usize) -> Sharing {
     let mut seen: Vec<u32> = units.iter().map(|&u| colors[u as usize]).collect();
     let is_consecutive = |numbers: &[u32]| numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
     let in_order = is_consecutive(units) && is_consecutive(&seen);
     seen.sort_unstable();
     seen.dedup();
     // As many units as lanes are not enough: two may share one, and another be that of a unit of another input layer.
-    match (units.len() == lanes.len() && seen.len() == lanes.len(), in_order) {
+    match (units.len() == lanes && seen.len() == lanes, in_order) {
         (false, _) => Sharing::Mixed,
         (true, false) => Sharing::Apart,
         (true, true) => Sharing::InOrder,

@@ -11,6 +11,7 @@
 //! itself), and if no curved unit reaches two outputs of one color.
 
 mod summing;
+mod terms;
 
 pub(crate) use summing::Summing;
 

@@ -1,0 +1,210 @@
+//! Loops over the terms of some units of a curved layer, which are compiled for the machine by whoever calls them.
+
+use crate::layer::Lanes;
+use crate::rows::Rows;
+use crate::scalar::Scalar;
+use std::ops::Range;
+
+/// Numbers of the largest vectors: 8 of `f64`, 16 of `f32`.
+pub(super) const fn vector<T>() -> usize {
+    64 / size_of::<T>()
+}
+
+/// `ā σ''` of a function, `2 c̄` of a product, for every adjoint lane and sample.
+#[inline(always)]
+pub(super) fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &[T], weights: &mut [T]) {
+    match second {
+        None => weights.iter_mut().zip(adjoint).for_each(|(w, &a)| *w = a + a),
+        Some(second) if second.len() == weights.len() => {
+            weights.iter_mut().zip(adjoint.iter().zip(second)).for_each(|(w, (&a, &s))| *w = a * s);
+        }
+        Some(second) => {
+            for (weights, adjoint) in weights.chunks_exact_mut(second.len()).zip(adjoint.chunks_exact(second.len())) {
+                for (w, (&a, &s)) in weights.iter_mut().zip(adjoint.iter().zip(second)) {
+                    *w = a * s;
+                }
+            }
+        }
+    }
+}
+
+/// The sums of a unit's class, if it has one.
+#[inline(always)]
+fn sums_of<'a, T>(class_of: Option<&[u32]>, k: usize, len: usize, sums: &'a mut [T]) -> Option<&'a mut [T]> {
+    match class_of.map_or(0, |of| of[k]) {
+        u32::MAX => None,
+        class => Some(&mut sums[class as usize * len..][..len]),
+    }
+}
+
+/// Adds the terms of some units, times their weights, to the sums of their classes; one adjoint lane.
+#[inline(always)]
+pub(super) fn add_terms<T: Scalar>(
+    units: Range<usize>,
+    class_of: Option<&[u32]>,
+    lanes: Lanes,
+    weights: &[T],
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) {
+    for (at, (k, weights)) in units.zip(weights.chunks_exact(lanes.samples)).enumerate() {
+        if let Some(sums) = sums_of(class_of, k, lanes.len(), sums) {
+            let [a, b] = operands.map(|o| &o.row(at)[..lanes.len()]);
+            lanes.add_products(weights, a, b, sums);
+        }
+    }
+}
+
+/// The same with all lanes in one sum.
+#[inline(always)]
+pub(super) fn add_norms<T: Scalar>(
+    units: Range<usize>,
+    class_of: Option<&[u32]>,
+    lanes: Lanes,
+    weights: &[T],
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) {
+    for (at, (k, weights)) in units.zip(weights.chunks_exact(lanes.samples)).enumerate() {
+        if let Some(sums) = sums_of(class_of, k, lanes.samples, sums) {
+            let [a, b] = operands.map(|o| &o.row(at)[..lanes.len()]);
+            lanes.add_sums(weights, a, b, sums);
+        }
+    }
+}
+
+/// The same at one point for units of one class, and at least a vector of lanes: their sums stay in registers.
+#[inline(always)]
+pub(super) fn add_at_point<T: Scalar, const V: usize>(weights: &[T], operands: [Rows<'_, T>; 2], sums: &mut [T]) {
+    let mut first = 0;
+    while first < sums.len() {
+        let rest = &mut sums[first..];
+        first += match rest.len() / V {
+            4.. => add_vectors::<T, V, 4>(weights, operands, first, rest),
+            2 | 3 => add_vectors::<T, V, 2>(weights, operands, first, rest),
+            1 => add_vectors::<T, V, 1>(weights, operands, first, rest),
+            // A whole vector with lanes that have their sums already, which are kept.
+            _ => {
+                let (rest, first) = (rest.len(), sums.len() - V);
+                let mut last = [T::zero(); V];
+                last.copy_from_slice(&sums[first..]);
+                add_vectors::<T, V, 1>(weights, operands, first, &mut last);
+                sums[first..][V - rest..].copy_from_slice(&last[V - rest..]);
+                rest
+            }
+        };
+    }
+}
+
+/// The first `L` vectors of sums, those of the lanes from `first` on; returns how many lanes.
+#[inline(always)]
+fn add_vectors<T: Scalar, const V: usize, const L: usize>(
+    weights: &[T],
+    operands: [Rows<'_, T>; 2],
+    first: usize,
+    sums: &mut [T],
+) -> usize {
+    let sums = &mut sums.as_chunks_mut::<V>().0[..L];
+    let mut of_vector = [[T::zero(); V]; L];
+    of_vector.copy_from_slice(sums);
+    let [a, b] = operands;
+    for (at, &weight) in weights.iter().enumerate() {
+        let (a, b) = (a.row(at)[first..].as_chunks::<V>().0, b.row(at)[first..].as_chunks::<V>().0);
+        for (sum, (a, b)) in of_vector.iter_mut().zip(a[..L].iter().zip(&b[..L])) {
+            add_term(sum, &[weight; V], a, b);
+        }
+    }
+    sums.copy_from_slice(&of_vector);
+    L * V
+}
+
+/// The same for units of one class of functions, `sums += Σ_k ā σ'' a b`, a vector of samples at a time: weights and sums
+/// stay in registers.
+#[inline(always)]
+pub(super) fn add_in_registers<T: Scalar, const V: usize>(
+    units: Range<usize>,
+    second: Rows<'_, T>,
+    adjoint: Rows<'_, T>,
+    lanes: Lanes,
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) {
+    let mut first = 0;
+    while first < lanes.count {
+        first += match lanes.count - first {
+            4.. => add_of_lanes::<T, V, 4>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            2 | 3 => add_of_lanes::<T, V, 2>(units.clone(), second, adjoint, lanes, first, operands, sums),
+            _ => add_of_lanes::<T, V, 1>(units.clone(), second, adjoint, lanes, first, operands, sums),
+        };
+    }
+}
+
+/// The sums of `L` lanes from the `first` on; returns `L`.
+#[inline(always)]
+fn add_of_lanes<T: Scalar, const V: usize, const L: usize>(
+    units: Range<usize>,
+    second: Rows<'_, T>,
+    adjoint: Rows<'_, T>,
+    lanes: Lanes,
+    first: usize,
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) -> usize {
+    let [a, b] = operands;
+    for sample in (0..lanes.samples).step_by(V) {
+        let place = |lane: usize| (first + lane) * lanes.samples + sample;
+        let mut of_lane = [[T::zero(); V]; L];
+        for (lane, sum) in of_lane.iter_mut().enumerate() {
+            sum.copy_from_slice(&sums[place(lane)..][..V]);
+        }
+        for (at, k) in units.clone().enumerate() {
+            let mut weight = *at_place(adjoint.row(k), sample);
+            weight.iter_mut().zip(at_place::<T, V>(second.row(k), sample)).for_each(|(w, &s)| *w *= s);
+            let (a, b) = (a.row(at), b.row(at));
+            for (lane, sum) in of_lane.iter_mut().enumerate() {
+                add_term(sum, &weight, at_place(a, place(lane)), at_place(b, place(lane)));
+            }
+        }
+        for (lane, sum) in of_lane.iter().enumerate() {
+            sums[place(lane)..][..V].copy_from_slice(sum);
+        }
+    }
+    L
+}
+
+/// The vector that begins at a number of a row.
+#[inline(always)]
+fn at_place<T, const V: usize>(row: &[T], place: usize) -> &[T; V] {
+    row[place..].first_chunk().expect("whole vectors")
+}
+
+/// `sum += weight · a · b`. The sum is copied out and back, or the compiler splits it into single numbers.
+#[inline(always)]
+fn add_term<T: Scalar, const V: usize>(sum: &mut [T; V], weight: &[T; V], a: &[T; V], b: &[T; V]) {
+    let mut new = *sum;
+    for (s, n) in new.iter_mut().enumerate() {
+        *n = (a[s] * b[s]).mul_add(weight[s], *n);
+    }
+    *sum = new;
+}
+
+/// The same for several adjoint lanes, from the products of the operands.
+#[inline(always)]
+pub(super) fn add_terms_of_rows<T: Scalar>(
+    units: Range<usize>,
+    class_of: Option<&[u32]>,
+    lanes: Lanes,
+    rows: usize,
+    weights: &[T],
+    terms: &[T],
+    sums: &mut [T],
+) {
+    let width = lanes.len();
+    let weights = weights.chunks_exact(rows * lanes.samples);
+    for (k, (weights, terms)) in units.zip(weights.zip(terms.chunks_exact(width))) {
+        let Some(sums) = sums_of(class_of, k, rows * width, sums) else { continue };
+        for (weight, sums) in weights.chunks_exact(lanes.samples).zip(sums.chunks_exact_mut(width)) {
+            lanes.zip(weight, terms, sums, |w, t, s| t.mul_add(w, s));
+        }
+    }
+}
