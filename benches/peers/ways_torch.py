@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from job import Way
 
@@ -41,21 +42,33 @@ def full_hessian(f, x, outputs):
 
 
 def all_three(f, x, outputs):
-    """y, J and D from one pass."""
+    """y, J and D, with a direction for each input."""
 
     def along(e):
         (y, _), (first, second) = jvp(lambda x: jvp(f, (x,), (e,)), (x,), (e,))
         return y, first, second
 
-    y, first, second = vmap(along, out_dims=(None, 0, 0))(torch.eye(len(x), dtype=x.dtype))
-    return y, first.T, second.T
+    y, first, second = vmap(along)(torch.eye(len(x), dtype=x.dtype))
+    return y[0], first.T, second.T
+
+
+def all_three_by_adjoints(f, x, outputs):
+    """The same with an adjoint for each output, and its derivative for each input."""
+    directions = torch.eye(len(x), dtype=x.dtype)
+
+    def of_output(w):
+        gradient = lambda x: vjp(f, x)[1](w)[0]
+        first, second = vmap(lambda e: jvp(gradient, (x,), (e,)))(directions)
+        return first[0], torch.diagonal(second)
+
+    return f(x), *vmap(of_output)(torch.eye(outputs, dtype=x.dtype))
 
 
 def methods(job):
     if job.quantity == "J":
         return {"jacfwd": lambda f, x, _: jacfwd(f)(x), "jacrev": lambda f, x, _: jacrev(f)(x)}
     if job.quantity == "yJD":
-        return {"jvp of jvp": all_three}
+        return {"jvp of jvp": all_three, "jvp of vjp": all_three_by_adjoints}
     chosen = {"jvp of jvp": jvp_of_jvp}
     if job.outputs * job.inputs**2 * job.batch <= LARGEST:
         chosen |= {"jvp of vjp": jvp_of_vjp, "vjp of jvp": vjp_of_jvp, "diagonal of hessian": full_hessian}
@@ -76,8 +89,11 @@ def ways(job):
 
     def build(method, compile):
         torch.compiler.reset()
-        at = lambda x: method(f, x, job.outputs)
-        run = torch.compile(vmap(at), fullgraph=True, dynamic=False) if compile else vmap(at)
+        run = vmap(lambda x: method(f, x, job.outputs))
+        if compile:
+            # Dynamo refuses some nests of transforms. Traced, they are gone, and only tensor operations are left.
+            with torch.no_grad():
+                run = torch.compile(make_fx(run)(points), fullgraph=True, dynamic=False)
 
         def once():
             with torch.no_grad():
