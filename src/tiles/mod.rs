@@ -144,7 +144,7 @@ impl Tiles {
         let adjoints = heads.clone().map(|heads| Adjoints::new(net, &locals, wanted.rows(), heads, &unit()));
         let scratch = scratch(net, &lanes, &targets, wanted);
         let mut tiles = Tiles { frame, lanes, values, adjoints, wanted, targets, scratch };
-        tiles.cut(covered, wrapped, (positions, tasks), around);
+        tiles.cut::<T>(covered, wrapped, (positions, tasks), around);
         tiles.lanes.prepare_sums(net, &locals, &tiles.frame, false)?;
         if let Some(values) = &mut tiles.values {
             values.prepare_sums(net, &locals, &tiles.frame, true)?;
@@ -157,7 +157,7 @@ impl Tiles {
 
     /// Chooses the tiles: as large as the lines of a box may be long, longer along the last axis, and not so large that
     /// there are fewer tasks.
-    fn cut(
+    fn cut<T>(
         &mut self,
         covered: Span,
         wrapped: [usize; AXES],
@@ -168,7 +168,10 @@ impl Tiles {
             |tile: [usize; AXES]| Frame::new(covered, tile, wrapped, |tile| around(tile).all().fold(tile, Span::and));
         let limit = match positions {
             Some(positions) => positions,
-            None => (CACHE / self.lines().max(1)).clamp(LEAST_LINE, MOST_LINE),
+            None => {
+                let of_f64 = size_of::<f64>() / size_of::<T>();
+                (CACHE * of_f64 / self.lines().max(1)).clamp(LEAST_LINE, MOST_LINE * of_f64)
+            }
         };
         let (len, volume) = (covered.len(), covered.volume());
         let mut tile = [1; AXES];
@@ -289,7 +292,7 @@ fn covered(
 
 /// Numbers of a tile's lines that stay in a core's share of the caches: in smaller tiles the halo is a larger part, and
 /// lines are read as streams, which the outer caches feed fast enough. And the shortest and the longest lines, whatever
-/// that is.
+/// that is. Of `f64`; of numbers half as long twice as many.
 const CACHE: usize = 3 << 17;
 const LEAST_LINE: usize = 1 << 9;
 const MOST_LINE: usize = 1 << 11;
