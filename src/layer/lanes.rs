@@ -105,7 +105,7 @@ impl Lanes {
 
     /// `sum += factor · Σ a · b` for every sample, the sum over the lanes.
     #[inline(always)]
-    pub(crate) fn add_sums<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], sum: &mut [T]) {
+    pub(super) fn add_sums<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], sum: &mut [T]) {
         let samples = self.samples;
         if samples == 1 {
             sum[0] = dot(a, b).mul_add(factors[0], sum[0]);

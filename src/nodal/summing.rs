@@ -1,7 +1,7 @@
 //! The terms of curved units, weighed and added up: `Σ_k ā_k σ''_k a_k b_k`, class by class.
 
 use super::Nodal;
-use super::terms::{add_at_point, add_in_registers, add_norms, add_terms, add_terms_of_rows, vector, weigh};
+use super::terms::{add_at_point, add_in_registers, add_terms, add_terms_of_rows, vector, weigh};
 use crate::cost;
 use crate::layer::{Kind, Lanes};
 use crate::network::LayerId;
@@ -72,21 +72,23 @@ impl<T: Scalar> Summing<'_, T> {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
                     match (nodal.rows, class_of, samples, width) {
-                        (1, ..) if nodal.together => {
-                            return add_norms(chunk.clone(), class_of, lanes, weights, operands, sums);
-                        }
-                        (1, None, 1, 16..) if vector::<T>() == 16 => {
+                        (1, None, 1, 16..) if !nodal.together && vector::<T>() == 16 => {
                             return add_at_point::<T, 16>(weights, operands, sums);
                         }
-                        (1, None, 1, 8..) => return add_at_point::<T, 8>(weights, operands, sums),
-                        (1, ..) => return add_terms(chunk.clone(), class_of, lanes, weights, operands, sums),
+                        (1, None, 1, 8..) if !nodal.together => {
+                            return add_at_point::<T, 8>(weights, operands, sums);
+                        }
+                        (1, ..) => {
+                            let lanes = [lanes, summed];
+                            return add_terms(chunk.clone(), class_of, lanes, weights, operands, sums);
+                        }
                         _ => {}
                     }
                     for (k, terms) in terms.chunks_exact_mut(summed.len()).take(chunk.len()).enumerate() {
                         let [a, b] = operands.map(|o| &o.row(k)[..width]);
                         if nodal.together {
                             terms.fill(T::zero());
-                            lanes.add_sums(&[T::one()], a, b, terms);
+                            lanes.add_curvature(&[T::one()], a, b, terms);
                         } else {
                             terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
                         }

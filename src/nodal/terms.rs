@@ -37,38 +37,21 @@ fn sums_of<'a, T>(class_of: Option<&[u32]>, k: usize, len: usize, sums: &'a mut 
     }
 }
 
-/// Adds the terms of some units, times their weights, to the sums of their classes; one adjoint lane.
+/// Adds the terms of some units, times their weights, to the sums of their classes, which have the lanes of the tangents or
+/// one for all of them; one adjoint lane.
 #[inline(always)]
 pub(super) fn add_terms<T: Scalar>(
     units: Range<usize>,
     class_of: Option<&[u32]>,
-    lanes: Lanes,
+    [lanes, summed]: [Lanes; 2],
     weights: &[T],
     operands: [Rows<'_, T>; 2],
     sums: &mut [T],
 ) {
     for (at, (k, weights)) in units.zip(weights.chunks_exact(lanes.samples)).enumerate() {
-        if let Some(sums) = sums_of(class_of, k, lanes.len(), sums) {
+        if let Some(sums) = sums_of(class_of, k, summed.len(), sums) {
             let [a, b] = operands.map(|o| &o.row(at)[..lanes.len()]);
-            lanes.add_products(weights, a, b, sums);
-        }
-    }
-}
-
-/// The same with all lanes in one sum.
-#[inline(always)]
-pub(super) fn add_norms<T: Scalar>(
-    units: Range<usize>,
-    class_of: Option<&[u32]>,
-    lanes: Lanes,
-    weights: &[T],
-    operands: [Rows<'_, T>; 2],
-    sums: &mut [T],
-) {
-    for (at, (k, weights)) in units.zip(weights.chunks_exact(lanes.samples)).enumerate() {
-        if let Some(sums) = sums_of(class_of, k, lanes.samples, sums) {
-            let [a, b] = operands.map(|o| &o.row(at)[..lanes.len()]);
-            lanes.add_sums(weights, a, b, sums);
+            lanes.add_curvature(weights, a, b, sums);
         }
     }
 }
@@ -205,6 +188,66 @@ pub(super) fn add_terms_of_rows<T: Scalar>(
         let Some(sums) = sums_of(class_of, k, rows * width, sums) else { continue };
         for (weight, sums) in weights.chunks_exact(lanes.samples).zip(sums.chunks_exact_mut(width)) {
             lanes.zip(weight, terms, sums, |w, t, s| t.mul_add(w, s));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers<T: Scalar>(count: usize, step: usize) -> Vec<T> {
+        (0..count).map(|k| T::from_f64(((k * step + 11) % 23) as f64 / 23.0 - 0.4)).collect()
+    }
+
+    /// Every loop, lanes apart or in one sum, whole vectors of lanes and samples and others, against the formula.
+    #[test]
+    fn sums_are_the_formula() {
+        for count in (1..=20).chain([31, 33, 50, 71]) {
+            for samples in [1, 3, 8, 16, 32] {
+                sums::<f64, 8>(Lanes { count, samples }, 1e-13);
+                sums::<f32, 16>(Lanes { count, samples }, 1e-4);
+            }
+        }
+    }
+
+    fn sums<T: Scalar, const V: usize>(lanes: Lanes, tolerance: f64) {
+        const UNITS: usize = 5;
+        let (samples, width) = (lanes.samples, lanes.len());
+        let (a, b) = (numbers::<T>(UNITS * (width + 2), 37), numbers::<T>(UNITS * width, 29));
+        // The first operand is a part of longer rows.
+        let operands = [Rows { data: &a, width, stride: width + 2 }, Rows::new(&b, width)];
+        let (adjoint, second) = (numbers::<T>(UNITS * samples, 5), numbers::<T>(UNITS * samples, 3));
+        let mut weights = vec![T::zero(); UNITS * samples];
+        weigh(Some(&second[..]), &adjoint, &mut weights);
+        let term = |k: usize, at: usize| {
+            let factor = adjoint[k * samples + at % samples].to_f64() * second[k * samples + at % samples].to_f64();
+            factor * operands[0].row(k)[at].to_f64() * operands[1].row(k)[at].to_f64()
+        };
+        let exact: Vec<f64> = (0..width).map(|at| 1.0 + (0..UNITS).map(|k| term(k, at)).sum::<f64>()).collect();
+        let check = |found: &[T], exact: &[f64], what: &str| {
+            let sound =
+                found.iter().zip(exact).all(|(&found, exact)| (Scalar::to_f64(found) - exact).abs() < tolerance);
+            assert!(sound && found.len() == exact.len(), "{what}, {lanes:?}: {found:?}, {exact:?}");
+        };
+        let together = Lanes { count: 1, samples };
+        let mut found = vec![T::one(); width];
+        add_terms(0..UNITS, None, [lanes, lanes], &weights, operands, &mut found);
+        check(&found, &exact, "lanes apart");
+        let mut found = vec![T::one(); samples];
+        add_terms(0..UNITS, None, [lanes, together], &weights, operands, &mut found);
+        let of_sample = |s: usize| 1.0 + exact.iter().skip(s).step_by(samples).map(|sum| sum - 1.0).sum::<f64>();
+        check(&found, &(0..samples).map(of_sample).collect::<Vec<_>>(), "lanes together");
+        if samples == 1 && width >= V {
+            let mut found = vec![T::one(); width];
+            add_at_point::<T, V>(&weights, operands, &mut found);
+            check(&found, &exact, "at a point");
+        }
+        if samples.is_multiple_of(V) {
+            let mut found = vec![T::one(); width];
+            let [adjoint, second] = [&adjoint, &second].map(|numbers| Rows::new(numbers, samples));
+            add_in_registers::<T, V>(0..UNITS, second, adjoint, lanes, operands, &mut found);
+            check(&found, &exact, "in registers");
         }
     }
 }
