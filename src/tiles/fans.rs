@@ -1,5 +1,6 @@
 //! The sums of linear layers, prepared: which lines they read, with which weights, and in which way.
 
+use super::chained::Chain;
 use super::fold;
 use super::frame::Frame;
 use super::kernel::{Factor, MOST_CHANNELS, Product, Term};
@@ -35,6 +36,8 @@ pub(super) enum Way {
     Pull(Pulled),
     /// Line by line of the operands.
     Push(Pushed),
+    /// Of lanes on their way through a function.
+    Chain(Chain),
 }
 
 /// Terms by lane.
@@ -60,6 +63,16 @@ impl Lines {
         for (id, layer) in net.layers() {
             let (Some(local), Some(linear)) = (&locals[id.index()], layer.kind().linear()) else { continue };
             let operands = net.operands(id);
+            if let Some(first) = self.chained(net, id) {
+                let carried = [first, operands[0], id].map(|id| self.carried(id));
+                let fan = &local.fans[0];
+                let (chain, arranged, products) = Chain::new(carried, fan, frame);
+                self.weights = self.weights.max(arranged.len() + chain.space);
+                let way = Way::Chain(chain);
+                let sums = Sums { channels: fan.channels.clone(), way, products, arranged, together: 1 };
+                self.layers[id.index()].as_mut().expect("local, so carried").fans = vec![sums];
+                continue;
+            }
             let across = linear.across_channels().is_some();
             if across && self.carried(id).rows_as(self.carried(operands[0])) {
                 self.layers[id.index()].as_mut().expect("local, so carried").multiplied = true;

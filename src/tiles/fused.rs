@@ -6,8 +6,9 @@
 //! Where there is no unit, slopes and weights are zero.
 
 use super::Wanted;
+use super::chained;
 use super::fans::{Pulled, Way};
-use super::kernel::{Sloped, Squared, Sum};
+use super::kernel::{Factors, Sloped, Squared, Sum};
 use super::linear::{InBox, Read};
 use super::locals::Local;
 use super::offsets::Offset;
@@ -29,6 +30,8 @@ pub(super) enum Fused {
     Squared,
     /// Only its function's lanes are wanted, of first order alone.
     Sloped,
+    /// Only a layer of few channels after its function is wanted: see [`chained`].
+    Chained,
 }
 
 impl Fused {
@@ -48,27 +51,36 @@ impl Fused {
         if is_squared {
             return (wanted.rows() == 1 && !needed[r]).then_some(Fused::Squared);
         }
-        (needed[r] && first[k] && first[r] && !second[k] && !second[r] && !is_result).then_some(Fused::Sloped)
+        if !needed[r] || !first[k] || !first[r] || second[k] || second[r] || is_result {
+            return None;
+        }
+        let is_chained = chained::around(net, locals, wanted, needed, reader).is_some();
+        Some(if is_chained { Fused::Chained } else { Fused::Sloped })
     }
 }
 
 /// The only reader of a layer, if that is a function, and the layer reads one other with the same weights everywhere,
 /// for many channels: its sums are pulled.
-fn only_function<'n, T: Scalar>(
+pub(super) fn only_function<'n, T: Scalar>(
     net: &'n Network<T>,
     locals: &[Option<Local>],
     id: LayerId,
 ) -> Option<(LayerId, &'n Elementwise)> {
     let (local, linear) = (locals[id.index()].as_ref()?, net.layer(id).kind().linear()?);
-    let mut readers = net.readers(id).map(|(reader, _)| reader);
-    let (reader, others) = (readers.next()?, readers.next());
+    let reader = only_reader(net, id)?;
     let Kind::Elementwise(function) = net.layer(reader).kind() else { return None };
     let pulled = net.operands(id).len() == 1
         && linear.across_channels().is_none()
         && matches!(linear.weights(&local.place), Weights::Shared(_))
         && local.fans.iter().all(|fan| fan.channels.len() >= MANY_CHANNELS)
         && local.fans.iter().map(|fan| fan.channels.len()).sum::<usize>() == local.place.channels;
-    (pulled && others.is_none()).then_some((reader, function))
+    pulled.then_some((reader, function))
+}
+
+/// The reader of a layer, if there is one alone.
+pub(super) fn only_reader<T: Scalar>(net: &Network<T>, id: LayerId) -> Option<LayerId> {
+    let mut readers = net.readers(id).map(|(reader, _)| reader);
+    readers.next().filter(|_| readers.next().is_none())
 }
 
 impl<T: Scalar> InBox<'_, T> {
@@ -85,7 +97,7 @@ impl<T: Scalar> InBox<'_, T> {
             let stride = layer.orders_of(channels.start) * line;
             for (lane, parts) in pulled.lanes.iter().enumerate() {
                 let out = &mut out[layer.line(channels.start, lane) * line..];
-                let mut sink = Sloped { out, stride, slopes, line };
+                let mut sink = Sloped { out, stride, slopes: Factors { numbers: slopes, line } };
                 // Of one operand; a lane that reads nothing of it is zero.
                 let terms = parts.first().map_or(&[][..], |(_, terms)| &pulled.terms[terms.clone()]);
                 let sum = Sum { terms, second: false, from, run: read.run.clone() };
@@ -124,7 +136,8 @@ impl<T: Scalar> InBox<'_, T> {
                 let out = &mut sums[channel as usize * line..][..line];
                 for (_, terms) in parts {
                     let sum = Sum { terms: &pulled.terms[terms.clone()], second: false, from, run: run.clone() };
-                    let mut sink = Squared { out: &mut *out, step, weights: of_units, line };
+                    let weights_of = Factors { numbers: &*of_units, line };
+                    let mut sink = Squared { out: &mut *out, step, weights: weights_of };
                     vectorized_within(
                         #[inline(always)]
                         |registers| sum.shared(registers, weights, channels.len(), space, &mut sink),
@@ -136,7 +149,12 @@ impl<T: Scalar> InBox<'_, T> {
 
     /// Of a layer that is fused, some channels at a time: their numbers, the sums of first order, the weights from those
     /// of the first channel on, and work space.
-    fn groups(&self, id: LayerId, scratch: &mut [T], mut f: impl FnMut(Range<usize>, &Pulled, &[T], &mut [T])) {
+    pub(super) fn groups(
+        &self,
+        id: LayerId,
+        scratch: &mut [T],
+        mut f: impl FnMut(Range<usize>, &Pulled, &[T], &mut [T]),
+    ) {
         let (net, layer) = (self.net, self.carried(id));
         let linear = net.layer(id).kind().linear().expect("a linear layer");
         let Weights::Shared(numbers) = linear.weights(&layer.place) else { unreachable!("fused only if shared") };

@@ -51,20 +51,10 @@ impl Term {
     }
 }
 
-/// What becomes of sums at some numbers of a line. All is handed on by value, or the compiler keeps it in memory.
+/// What becomes of the sums of some channels, from the `first` on, at some numbers of a line. They are handed on by value,
+/// or the compiler keeps them in memory.
 pub(super) trait Sink<T: Scalar> {
-    /// What is gathered over the channels, before the first; nothing, unless a sink says otherwise.
-    #[inline(always)]
-    fn begin<const V: usize>(&self, _at: usize) -> [T; V] {
-        [T::zero(); V]
-    }
-
-    /// Takes the sums of a channel, and returns what is gathered by then.
-    fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V];
-
-    /// Takes what is gathered, after the last.
-    #[inline(always)]
-    fn end<const V: usize>(&mut self, _at: usize, _gathered: [T; V]) {}
+    fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, sums: [[T; V]; B]);
 }
 
 /// Lines of their own, for each channel `stride` numbers further on.
@@ -76,12 +66,30 @@ pub(super) struct Stored<'a, T> {
 
 impl<T: Scalar> Sink<T> for Stored<'_, T> {
     #[inline(always)]
-    fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V] {
-        let out = &mut self.out[channel * self.stride + at..][..V];
-        for v in 0..V {
-            out[v] = if self.accumulate { out[v] + sums[v] } else { sums[v] };
+    fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, sums: [[T; V]; B]) {
+        for b in 0..B {
+            let out = &mut self.out[(first + b) * self.stride + at..][..V];
+            for v in 0..V {
+                out[v] = if self.accumulate { out[v] + sums[b][v] } else { sums[b][v] };
+            }
         }
-        gathered
+    }
+}
+
+/// A line of factors for each channel, of so many numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Factors<'a, T> {
+    pub(super) numbers: &'a [T],
+    pub(super) line: usize,
+}
+
+impl<T: Scalar> Factors<'_, T> {
+    /// The factors of some numbers, times these.
+    #[inline(always)]
+    pub(super) fn times<const V: usize>(&self, channel: usize, at: usize, sum: [T; V]) -> [T; V] {
+        let mut scaled: [T; V] = *self.numbers[channel * self.line + at..].first_chunk().expect("a line for each");
+        scaled.iter_mut().zip(&sum).for_each(|(factor, &s)| *factor *= s);
+        scaled
     }
 }
 
@@ -89,18 +97,16 @@ impl<T: Scalar> Sink<T> for Stored<'_, T> {
 pub(super) struct Sloped<'a, T> {
     pub(super) out: &'a mut [T],
     pub(super) stride: usize,
-    /// A line for each channel, of so many numbers.
-    pub(super) slopes: &'a [T],
-    pub(super) line: usize,
+    pub(super) slopes: Factors<'a, T>,
 }
 
 impl<T: Scalar> Sink<T> for Sloped<'_, T> {
     #[inline(always)]
-    fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], gathered: [T; V]) -> [T; V] {
-        let mut scaled: [T; V] = *self.slopes[channel * self.line + at..].first_chunk().expect("a line for each");
-        scaled.iter_mut().zip(&sums).for_each(|(slope, &s)| *slope *= s);
-        *self.out[channel * self.stride + at..].first_chunk_mut().expect("a line for each") = scaled;
-        gathered
+    fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, sums: [[T; V]; B]) {
+        for b in 0..B {
+            let out = self.out[(first + b) * self.stride + at..].first_chunk_mut().expect("a line for each");
+            *out = self.slopes.times(first + b, at, sums[b]);
+        }
     }
 }
 
@@ -108,36 +114,18 @@ impl<T: Scalar> Sink<T> for Sloped<'_, T> {
 pub(super) struct Squared<'a, T> {
     pub(super) out: &'a mut [T],
     pub(super) step: isize,
-    /// A line for each channel, of so many numbers.
-    pub(super) weights: &'a [T],
-    pub(super) line: usize,
-}
-
-impl<T: Scalar> Squared<'_, T> {
-    #[inline(always)]
-    fn there(&self, at: usize) -> usize {
-        (at as isize + self.step) as usize
-    }
+    pub(super) weights: Factors<'a, T>,
 }
 
 impl<T: Scalar> Sink<T> for Squared<'_, T> {
     #[inline(always)]
-    fn begin<const V: usize>(&self, at: usize) -> [T; V] {
-        *self.out[self.there(at)..].first_chunk().expect("a line of the box")
-    }
-
-    #[inline(always)]
-    fn take<const V: usize>(&mut self, channel: usize, at: usize, sums: [T; V], mut gathered: [T; V]) -> [T; V] {
-        let mut weighted: [T; V] = *self.weights[channel * self.line + at..].first_chunk().expect("a line for each");
-        weighted.iter_mut().zip(&sums).for_each(|(w, &s)| *w *= s);
-        add_products(&mut gathered, &weighted, &sums);
-        gathered
-    }
-
-    #[inline(always)]
-    fn end<const V: usize>(&mut self, at: usize, gathered: [T; V]) {
-        let there = self.there(at);
-        *self.out[there..].first_chunk_mut().expect("a line of the box") = gathered;
+    fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, sums: [[T; V]; B]) {
+        let out = self.out[(at as isize + self.step) as usize..].first_chunk_mut().expect("a line of the box");
+        let mut all: [T; V] = *out;
+        for b in 0..B {
+            add_products(&mut all, &self.weights.times(first + b, at, sums[b]), &sums[b]);
+        }
+        *out = all;
     }
 }
 
@@ -236,11 +224,7 @@ impl<T: Scalar> Sum<'_, T> {
                     add_product(&mut sum[b], weights[b], from);
                 }
             }
-            let mut gathered = sink.begin(at);
-            for (b, sum) in sum.iter().enumerate() {
-                gathered = sink.take(first + b, at, *sum, gathered);
-            }
-            sink.end(at, gathered);
+            sink.take(first, at, sum);
             at += V;
         }
         at
@@ -271,9 +255,7 @@ impl<T: Scalar> Sum<'_, T> {
                 let weights = weights[term.weight as usize * positions + first..].first_chunk().expect("a weight");
                 add_products(&mut sum, weights, from);
             }
-            let gathered = sink.begin(at);
-            let gathered = sink.take(0, at, sum, gathered);
-            sink.end(at, gathered);
+            sink.take(0, at, [sum]);
             at += V;
         }
         at
@@ -317,10 +299,11 @@ mod tests {
             sum.shared(registers, &weights, channels, &mut space, &mut sink);
             let of_channels = numbers(channels * stride);
             let mut squares = vec![T::one(); stride + 3];
-            let mut sink = Squared { out: &mut squares, step: 3, weights: &of_channels, line: stride };
+            let factors = Factors { numbers: &of_channels, line: stride };
+            let mut sink = Squared { out: &mut squares, step: 3, weights: factors };
             sum.shared(registers, &weights, channels, &mut space, &mut sink);
             let mut scaled = vec![T::one(); channels * stride];
-            let mut sink = Sloped { out: &mut scaled, stride, slopes: &of_channels, line: stride };
+            let mut sink = Sloped { out: &mut scaled, stride, slopes: factors };
             sum.shared(registers, &weights, channels, &mut space, &mut sink);
             let before = if accumulate { 1.0 } else { 0.0 };
             for (at, (&found, (&slope, &sum))) in scaled.iter().zip(of_channels.iter().zip(&out)).enumerate() {

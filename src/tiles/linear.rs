@@ -74,7 +74,10 @@ impl<'a, T: Scalar> InBox<'a, T> {
                 let read = Read { operands, second, run: run.clone(), add: false };
                 match (&fan.way, weights) {
                     (Way::Push(pushed), Weights::Shared(weights)) => self.push(layer, fan, pushed, weights, &read, out),
-                    (Way::Push(_), _) => unreachable!("only shared weights are pushed"),
+                    (Way::Chain(chain), Weights::Shared(weights)) => {
+                        self.chained(operands[0], chain, weights, [out, space]);
+                    }
+                    (Way::Push(_) | Way::Chain(_), _) => unreachable!("of shared weights alone"),
                     (Way::Pull(pulled), weights) => {
                         self.pull(layer, fan, pulled, (weights, offset), &read, [space, out])
                     }

@@ -36,19 +36,24 @@ impl Lines {
     ) -> Self {
         let folded = fold::folded(net, locals, wanted, needed);
         let (first, second) = locals::orders(net, wanted, needed, &folded);
-        let orders = [&first[..], &second];
+        let fused_of = |id: LayerId| {
+            let orders = [&first[..], &second];
+            Fused::of(net, locals, wanted, needed, orders, id).filter(|_| needed[id.index()])
+        };
         let of_layer = |id: LayerId| {
             let local = locals[id.index()].as_ref().filter(|_| needed[id.index()])?;
             let read = net.readers(id).any(|(r, _)| needed[r.index()] && first[r.index()]);
             let packed = net.output_layers().contains(&id) && matches!(wanted, Wanted::Outputs { first: true, .. });
             let (first, second, folded) = (first[id.index()], second[id.index()], folded[id.index()]);
             let spent = first && second && !read && !packed;
-            let fused = Fused::of(net, locals, wanted, needed, orders, id);
+            let fused = fused_of(id);
             // Slopes are zero where there is no unit, and so are what functions make of any number there and the weights
             // of its square.
             let is_function = |(r, _): (LayerId, usize)| matches!(net.layer(r).kind(), Kind::Elementwise(_));
             let masked = net.layer(id).kind().linear().is_none() || !net.readers(id).all(is_function);
-            Some(Carried { spent, fused, masked, ..Carried::new(local, local.lanes.clone(), [first, second], folded) })
+            let between = net.operands(id).iter().any(|&o| fused_of(o) == Some(Fused::Chained));
+            let carried = Carried::new(local, local.lanes.clone(), [first, second], folded || between);
+            Some(Carried { spent, fused, masked, ..carried })
         };
         Self::new(net, net.layers().map(|(id, _)| of_layer(id)).collect(), keep, true)
     }
@@ -116,13 +121,17 @@ impl Lines {
             _ => None,
         };
         let size = |id: LayerId| carried(id).map_or(0, Carried::block_lines);
-        // A function whose lanes are made of a fused layer's reads what that one does.
+        // Lanes that are made of a fused layer's are made of what that one reads.
         let reads = |id: LayerId| {
-            let is_fused = |o: &LayerId| carried(*o).is_some_and(|layer| layer.fused.is_some());
             let operands = net.operands(id);
-            match operands.first().filter(|o| is_fused(o)) {
-                Some(&fused) => net.operands(fused).to_vec(),
-                None => operands.to_vec(),
+            let fused = |o: &LayerId| carried(*o).and_then(|layer| layer.fused);
+            let before = operands.first().and_then(|&o| net.operands(o).first());
+            match (operands.first(), before) {
+                (Some(operand), _) if fused(operand).is_some() => net.operands(*operand).to_vec(),
+                (Some(operand), Some(before)) if fused(before) == Some(Fused::Chained) => {
+                    [&[*operand], net.operands(*before)].concat()
+                }
+                _ => operands.to_vec(),
             }
         };
         let schedule = Schedule::new(&order, size, reads, keep, in_place);
@@ -136,6 +145,13 @@ impl Lines {
                 (layer.span, layer.run) = (span, frame.run(span));
             }
         }
+    }
+
+    /// The layer before the function that a layer reads, if its lanes are made there.
+    pub(super) fn chained<T: Scalar>(&self, net: &Network<T>, id: LayerId) -> Option<LayerId> {
+        let first = *net.operands(*net.operands(id).first()?).first()?;
+        let layer = self.layers[first.index()].as_ref()?;
+        (layer.fused == Some(Fused::Chained)).then_some(first)
     }
 
     pub(super) fn carried(&self, id: LayerId) -> &Carried {
@@ -162,7 +178,8 @@ pub(super) struct Carried {
     pub(super) second: bool,
     /// Nobody reads first order any more: what is there is not what it should be.
     pub(super) spent: bool,
-    /// Its block has the slopes alone, a line for each channel and order; the readers' weights have the constants.
+    /// Its block has the slopes alone, a line for each channel and order; the readers' weights have the constants, or the
+    /// only reader makes the lanes of a [chained](super::chained) layer.
     pub(super) folded: bool,
     /// Its lines must be zero where there is no unit.
     pub(super) masked: bool,

@@ -19,6 +19,7 @@
 //! constants has no derivative.
 
 mod adjoints;
+mod chained;
 mod fans;
 mod fold;
 mod frame;
@@ -47,6 +48,7 @@ use crate::scalar::Scalar;
 use adjoints::Adjoints;
 use fans::Sums;
 use frame::{Frame, Span};
+use fused::Fused;
 use lines::Lines;
 use locals::{Local, Needed};
 use std::array::from_fn;
@@ -307,7 +309,7 @@ fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], want
     let channels: usize =
         targets.iter().filter_map(|t| lanes.layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
     let sums = if wanted.is_sums() { wanted.rows() * channels } else { 0 };
-    let is_fused = lanes.layers.iter().flatten().any(|layer| layer.fused.is_some());
-    let together = if wanted.is_sums() || is_fused { fused::TOGETHER } else { 0 };
+    let is_sloped = lanes.layers.iter().flatten().any(|layer| layer.fused == Some(Fused::Sloped));
+    let together = if wanted.is_sums() || is_sloped { fused::TOGETHER } else { 0 };
     3 + net.layers().map(rows).max().unwrap_or(0) + sums + together
 }
