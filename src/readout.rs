@@ -374,25 +374,27 @@ impl Readout {
 #[inline(always)]
 fn transpose<T: Scalar>(packed: &[T], list: &[u32], values: &mut [T]) {
     const SIDE: usize = 4;
+    let (whole, rest) = list.as_chunks::<SIDE>();
     let mut squares = values.chunks_exact_mut(SIDE * list.len());
     let mut done = 0;
     for values in &mut squares {
-        let mut places = list.chunks_exact(SIDE);
-        let mut e = 0;
-        for places in &mut places {
-            let numbers: [[T; SIDE]; SIDE] = std::array::from_fn(|k| {
-                *packed[places[k] as usize + done..].first_chunk().expect("a number for each row")
-            });
-            for r in 0..SIDE {
-                let row: &mut [T; SIDE] = values[r * list.len() + e..].first_chunk_mut().expect("entries of a row");
-                *row = std::array::from_fn(|k| numbers[k][r]);
+        let numbers = |place: u32| -> &[T; SIDE] {
+            packed[place as usize + done..].first_chunk().expect("a number for each row")
+        };
+        let (first, second) = values.split_at_mut(2 * list.len());
+        let ((a, b), (c, d)) = (first.split_at_mut(list.len()), second.split_at_mut(list.len()));
+        let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = [a, b, c, d].map(|row| row.as_chunks_mut::<SIDE>());
+        for ((places, (a, b)), (c, d)) in whole.iter().zip(a.iter_mut().zip(b)).zip(c.iter_mut().zip(d)) {
+            let numbers = [numbers(places[0]), numbers(places[1]), numbers(places[2]), numbers(places[3])].map(|n| *n);
+            for k in 0..SIDE {
+                (a[k], b[k], c[k], d[k]) = (numbers[k][0], numbers[k][1], numbers[k][2], numbers[k][3]);
             }
-            e += SIDE;
         }
-        for &place in places.remainder() {
-            let numbers = &packed[place as usize + done..][..SIDE];
-            (0..SIDE).for_each(|r| values[r * list.len() + e] = numbers[r]);
-            e += 1;
+        for ((&place, (a, b)), (c, d)) in
+            rest.iter().zip(a_rest.iter_mut().zip(b_rest)).zip(c_rest.iter_mut().zip(d_rest))
+        {
+            let numbers = numbers(place);
+            (*a, *b, *c, *d) = (numbers[0], numbers[1], numbers[2], numbers[3]);
         }
         done += SIDE;
     }

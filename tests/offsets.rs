@@ -59,6 +59,60 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Many channels between few, whose lanes have no block of their own; also where only the last layer sees further than
+    /// its own position, so that what it is made of begins and ends with the box.
+    #[test]
+    fn chains_of_convolutions_agree_with_the_oracle(
+        seed in any::<u64>(),
+        channels in (1usize..3, 1usize..10, 4usize..18, 1usize..4),
+        kernels in (1usize..4, 1usize..4, 1usize..8),
+        axes in 1usize..3,
+        periodic in any::<bool>(),
+        tile in 1usize..80,
+    ) {
+        let (channels, kernels) = (<[usize; 4]>::from(channels), <[usize; 3]>::from(kernels));
+        let mut random = Random(seed);
+        let mut builder = Network::builder();
+        let positions: &[usize] = if axes == 1 { &[53] } else { &[9, 8] };
+        let mut layer = builder.input("x", &[&channels[..1], positions].concat()).unwrap();
+        for (number, kernel) in kernels.into_iter().enumerate() {
+            let around: Vec<[usize; 2]> = (0..axes).map(|_| [kernel / 2, (kernel - 1) / 2]).collect();
+            let dims = [&[channels[number + 1], channels[number]], &vec![kernel; axes][..]].concat();
+            let count: usize = dims.iter().product();
+            let weight = ArrayD::from_shape_vec(IxDyn(&dims), random.weights(count, count / dims[0])).unwrap();
+            let bias = Array1::from(random.numbers(dims[0]));
+            let mut options = ConvOptions::default();
+            if periodic {
+                let around = [&[[0, 0]], &around[..]].concat();
+                layer = builder.pad(&format!("pad{number}"), layer, &around, PadMode::Circular).unwrap();
+            } else {
+                options.padding = around;
+            }
+            layer = builder.conv(&format!("conv{number}"), layer, weight, bias, &options).unwrap();
+            layer = builder.activation(&format!("sin{number}"), layer, Activation::Sin).unwrap();
+        }
+        let net = builder.build(&[layer]).unwrap();
+        let x = point(&net, seed);
+        let base = PlanOptions::new(Quantity::Jacobian);
+        let exact = Plan::with(&net, &base.clone().strategy(Strategy::Dense)).unwrap().run_all(&net, x.view()).unwrap();
+        let options = base.strategy(Strategy::Forward).lanes(LaneKind::Offset).tile(tile);
+        let all = Plan::with(&net, &options).unwrap().run_all(&net, x.view()).unwrap();
+        compare_values(&all.value, &exact.value)?;
+        let double = all.jacobian.unwrap();
+        compare(&double, &exact.jacobian.unwrap())?;
+        // In single precision the same, within its own.
+        let net = net.cast::<f32>().unwrap();
+        let single = Plan::with(&net, &options).unwrap().run(&net, x.mapv(|x| x as f32).view()).unwrap();
+        prop_assert!(single.indices() == double.indices());
+        for (&single, &double) in single.data().iter().zip(double.data()) {
+            prop_assert!((f64::from(single) - double).abs() < 1e-5, "{} and {}", single, double);
+        }
+    }
+}
+
 /// Large enough for several tiles of the size that fits the cache, on every axis.
 #[test]
 fn large_grids_agree_with_lanes_by_color() {

@@ -1,5 +1,7 @@
 //! Lines of numbers as sums of shifted lines, while all of them are in the cache.
 
+#![expect(clippy::needless_range_loop, reason = "sums that are told by iterators or in closures are kept in memory")]
+
 use crate::scalar::{Registers, Scalar, add_product, add_products};
 use std::ops::Range;
 
