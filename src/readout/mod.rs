@@ -1,10 +1,13 @@
 //! Recovery as a precomputed gather: `values[k] = packed[place[k]]`.
 
+mod rows;
+
+pub(crate) use rows::RowPlaces;
+
 use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
 use crate::rows::Rows;
-use crate::scalar::{Scalar, vectorized};
-use hashbrown::HashMap;
+use crate::scalar::Scalar;
 use std::ops::Range;
 
 /// An entry for each task in every row of a diagonal that has entries: of its sums, of which each task makes a part.
@@ -56,9 +59,6 @@ struct Read {
     lanes: u32,
 }
 
-/// Numbers of rows that are read together: so many stay in the innermost cache.
-const NUMBERS: usize = 1 << 10;
-
 /// Where the entries of a pattern are in what the tasks packed.
 #[derive(Clone, Debug)]
 enum Places {
@@ -79,50 +79,6 @@ impl Places {
             return Places::Each(place);
         }
         Places::Runs((0..place.len()).filter(|&k| begins(k)).map(|k| (k, place[k].0, place[k].1)).collect())
-    }
-}
-
-/// Entry `e` of row `i` is number `first_i + lists[list_i][e]` of what task `task_i` packed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RowPlaces {
-    /// Task, first number, list of each row.
-    rows: Vec<[u32; 3]>,
-    lists: Vec<Vec<u32>>,
-    known: HashMap<Vec<u32>, u32>,
-    /// If tasks follow each other as the rows do, the first entry of each task.
-    follow: Option<Vec<usize>>,
-}
-
-impl RowPlaces {
-    /// Adds the next row.
-    pub(crate) fn push(&mut self, task: usize, first: usize, list: &[u32]) {
-        let last = self.rows.last().map_or(0, |row| row[2]);
-        let list = if self.lists.get(last as usize).is_some_and(|l| l == list) {
-            last
-        } else {
-            *self.known.entry_ref(list).or_insert_with(|| {
-                self.lists.push(list.to_vec());
-                self.lists.len() as u32 - 1
-            })
-        };
-        self.rows.push([task as u32, first as u32, list]);
-    }
-
-    /// The first entry of each of `tasks` tasks, and the end, if tasks follow each other as the rows do.
-    fn follow(&self, tasks: usize) -> Option<Vec<usize>> {
-        let (mut first, mut end) = (vec![0], 0);
-        for &[task, _, list] in &self.rows {
-            let (task, len) = (task as usize, self.lists[list as usize].len());
-            if len > 0 {
-                if first.len() > task + 1 {
-                    return None;
-                }
-                first.resize(task + 1, end);
-                end += len;
-            }
-        }
-        first.resize(tasks + 1, end);
-        Some(first)
     }
 }
 
@@ -188,9 +144,8 @@ impl Readout {
     }
 
     /// The same with places by rows.
-    pub(crate) fn by_rows(mut place: RowPlaces, tasks: usize, packed_len: usize) -> Self {
-        place.follow = place.follow(tasks);
-        Self::packed_alike(Places::Rows(place), tasks, packed_len)
+    pub(crate) fn by_rows(places: RowPlaces, tasks: usize, packed_len: usize) -> Self {
+        Self::packed_alike(Places::Rows(places.of_tasks(tasks)), tasks, packed_len)
     }
 
     fn packed_alike(place: Places, tasks: usize, packed_len: usize) -> Self {
@@ -217,7 +172,7 @@ impl Readout {
     /// The first entry of each task, and the end, if tasks follow each other as the entries of the pattern do.
     pub(crate) fn follow(&self) -> Option<&[usize]> {
         match &self.place {
-            Places::Rows(places) => places.follow.as_deref(),
+            Places::Rows(places) => places.follow(),
             Places::Each(_) | Places::Runs(_) => None,
         }
     }
@@ -292,37 +247,7 @@ impl Readout {
                     }
                 }
             }
-            Places::Rows(RowPlaces { rows, lists, .. }) => {
-                let indptr = pattern.indptr();
-                let mut row = indptr.partition_point(|&start| start <= entries.start) - 1;
-                let mut done = entries.start;
-                while done < entries.end {
-                    let [task, first, list] = rows[row].map(|k| k as usize);
-                    let packed = packed(task).get(first * samples + sample..).unwrap_or_default();
-                    // Rows in a row that lie as this one does, each one number further on.
-                    let follows = |more: &usize| {
-                        let next = [task, first + more, list].map(|k| k as u32);
-                        rows.get(row + more) == Some(&next) && indptr[row + more + 1] <= entries.end
-                    };
-                    let whole = samples == 1 && done == indptr[row] && indptr[row + 1] <= entries.end;
-                    let most = (NUMBERS / (indptr[row + 1] - indptr[row]).max(1)).max(8);
-                    let alike = if whole { 1 + (1..most).take_while(follows).count() } else { 1 };
-                    let end = indptr[row + alike].min(entries.end);
-                    let list = &lists[list][done - indptr[row]..];
-                    let values = &mut values[done - entries.start..end - entries.start];
-                    if alike > 1 && !list.is_empty() {
-                        vectorized(
-                            #[inline(always)]
-                            || transpose(packed, list, values),
-                        );
-                    } else {
-                        for (value, &at) in values.iter_mut().zip(list) {
-                            *value = packed[at as usize * samples];
-                        }
-                    }
-                    (row, done) = (row + alike, end);
-                }
-            }
+            Places::Rows(places) => places.unpack(pattern.indptr(), entries, packed, [samples, sample], values),
         }
     }
 
@@ -349,12 +274,7 @@ impl Readout {
                     numbers.take(here.len()).fold(sum, add)
                 })
             }
-            Places::Rows(RowPlaces { rows, lists, .. }) => {
-                let [task, first, list] = rows[row].map(|k| k as usize);
-                // A row without entries may be packed nowhere.
-                let packed = packed(task).get(first * samples + sample..).unwrap_or_default();
-                lists[list].iter().map(|&at| &packed[at as usize * samples]).fold(T::zero(), add)
-            }
+            Places::Rows(places) => places.row(row, packed, [samples, sample]).fold(T::zero(), add),
         }
     }
 
@@ -363,43 +283,9 @@ impl Readout {
         let places = match &self.place {
             Places::Each(place) => 8 * place.len(),
             Places::Runs(runs) => 16 * runs.len(),
-            Places::Rows(places) => 12 * places.rows.len() + 8 * places.lists.iter().map(Vec::len).sum::<usize>(),
+            Places::Rows(places) => places.bytes(),
         };
         (places + 12 * self.reads.len() + 8 * (self.start.len() + self.first_read.len())) as u64
-    }
-}
-
-/// Rows side by side of what is packed entry by entry: number `r` after place `list[e]` is entry `e` of row `r`. Made in
-/// squares of four, so that whole vectors are read and written.
-#[inline(always)]
-fn transpose<T: Scalar>(packed: &[T], list: &[u32], values: &mut [T]) {
-    const SIDE: usize = 4;
-    let (whole, rest) = list.as_chunks::<SIDE>();
-    let mut squares = values.chunks_exact_mut(SIDE * list.len());
-    let mut done = 0;
-    for values in &mut squares {
-        let numbers = |place: u32| -> &[T; SIDE] {
-            packed[place as usize + done..].first_chunk().expect("a number for each row")
-        };
-        let (first, second) = values.split_at_mut(2 * list.len());
-        let ((a, b), (c, d)) = (first.split_at_mut(list.len()), second.split_at_mut(list.len()));
-        let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = [a, b, c, d].map(|row| row.as_chunks_mut::<SIDE>());
-        for ((places, (a, b)), (c, d)) in whole.iter().zip(a.iter_mut().zip(b)).zip(c.iter_mut().zip(d)) {
-            let numbers = [numbers(places[0]), numbers(places[1]), numbers(places[2]), numbers(places[3])].map(|n| *n);
-            for k in 0..SIDE {
-                (a[k], b[k], c[k], d[k]) = (numbers[k][0], numbers[k][1], numbers[k][2], numbers[k][3]);
-            }
-        }
-        for ((&place, (a, b)), (c, d)) in
-            rest.iter().zip(a_rest.iter_mut().zip(b_rest)).zip(c_rest.iter_mut().zip(d_rest))
-        {
-            let numbers = numbers(place);
-            (*a, *b, *c, *d) = (numbers[0], numbers[1], numbers[2], numbers[3]);
-        }
-        done += SIDE;
-    }
-    for (r, values) in squares.into_remainder().chunks_exact_mut(list.len()).enumerate() {
-        values.iter_mut().zip(list).for_each(|(value, &place)| *value = packed[place as usize + done + r]);
     }
 }
 
