@@ -169,13 +169,14 @@ impl Forward {
     }
 
     /// Carries one block of lanes through the network; `seeds(q)` are those of input layer `q`. Before a tapped layer
-    /// is computed, `tap` sees those rows of its operands, the first and the last, that have the given numbers.
+    /// is computed, `tap` sees those rows of its operands, the first and the last, that have the given numbers; they have one
+    /// number for each lane where all samples have the same.
     pub(crate) fn sweep<'s, T: Scalar>(
         &self,
         pass: Pass<'_, T>,
         seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
         buffers: &mut Vec<Buffer<T>>,
-        mut tap: impl FnMut(LayerId, Range<usize>, [&[T]; 2]),
+        mut tap: impl FnMut(LayerId, Range<usize>, [Rows<'_, T>; 2]),
     ) {
         let Pass { net, lanes, .. } = pass;
         self.prepare(buffers, self.lanes(lanes.count) * lanes.samples);
@@ -191,7 +192,7 @@ impl Forward {
         seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
         id: LayerId,
         buffers: &mut [Buffer<T>],
-        tap: &mut impl FnMut(LayerId, Range<usize>, [&[T]; 2]),
+        tap: &mut impl FnMut(LayerId, Range<usize>, [Rows<'_, T>; 2]),
     ) {
         let Pass { net, lanes, .. } = pass;
         let layer = net.layer(id);
@@ -199,7 +200,7 @@ impl Forward {
         let slot = self.schedule.slot(id);
         let elementwise = matches!(layer.kind(), Kind::Elementwise(_));
         if self.tapped[id.index()] && !(elementwise && slot.is_some()) {
-            let whole = [0, operands.len() - 1].map(|q| self.block(net, buffers, operands[q], lanes).data);
+            let whole = [0, operands.len() - 1].map(|q| self.block(net, buffers, operands[q], lanes));
             tap(id, 0..layer.units(), whole);
         }
         let Some(slot) = slot else { return };
@@ -228,7 +229,7 @@ impl Forward {
         id: LayerId,
         from: Option<Rows<'_, T>>,
         out: &mut [T],
-        tap: &mut impl FnMut(LayerId, Range<usize>, [&[T]; 2]),
+        tap: &mut impl FnMut(LayerId, Range<usize>, [Rows<'_, T>; 2]),
     ) {
         let Pass { net, tape, lanes, spread } = pass;
         let width = self.width(id, lanes);
@@ -255,13 +256,36 @@ impl Forward {
                 }
             }
         };
-        if self.tapped[id.index()] {
+        let is_made_here = from.is_some() && self.schedule.slot(operand).is_none();
+        if is_made_here && width == lanes.len() && lanes.samples > 1 {
+            // Straight from the seeds: the same for all samples.
+            let seeds = seeds(input_number(net, net.operands(operand)[0]));
+            let seeds = Seeds { lanes: Lanes { samples: 1, ..lanes }, ..seeds };
+            let make = |rows: Range<usize>, out: &mut [T]| {
+                let alike = out.len() - rows.len() * lanes.count;
+                net.layer(operand).kind().forward_seeds(rows, &seeds, &mut out[alike..], lanes.count);
+                alike
+            };
+            let chunk = (IN_CACHE / lanes.count).max(1);
+            if !self.tapped[id.index()] {
+                return spread.rows(out, width, chunk, |rows, out| {
+                    make(rows.clone(), out);
+                    Elementwise::forward_alike(rows, slopes.first, lanes, out);
+                });
+            }
+            for (k, out) in out.chunks_mut(chunk * width).enumerate() {
+                let rows = k * chunk..k * chunk + out.len() / width;
+                let alike = make(rows.clone(), out);
+                tap(id, rows.clone(), [Rows::new(&out[alike..], lanes.count); 2]);
+                Elementwise::forward_alike(rows, slopes.first, lanes, out);
+            }
+        } else if self.tapped[id.index()] {
             // Few rows at a time, so that they are still in the cache.
             let chunk = (IN_CACHE / width).max(1);
             for (k, out) in out.chunks_mut(chunk * width).enumerate() {
                 let rows = k * chunk..k * chunk + out.len() / width;
                 fetch(rows.clone(), out);
-                tap(id, rows.clone(), [out, out]);
+                tap(id, rows.clone(), [Rows::new(out, width); 2]);
                 Elementwise::forward(rows, slopes, lanes, out, width);
             }
         } else if let Some(from) = from.filter(|from| !self.second.is_carried() && from.width == width) {

@@ -90,6 +90,24 @@ impl Elementwise {
         );
     }
 
+    /// First order alone of rows that are the same for all samples, `J ← σ' j`: they are at the end of the block, one after
+    /// the other with a number for each lane.
+    pub(crate) fn forward_alike<T: Scalar>(rows: Range<usize>, first: Rows<'_, T>, lanes: Lanes, block: &mut [T]) {
+        vectorized(
+            #[inline(always)]
+            || {
+                // A lane is written after its number was read, and ends before that of the next one.
+                let alike = block.len() - rows.len() * lanes.count;
+                for (at, k) in rows.enumerate() {
+                    for lane in at * lanes.count..(at + 1) * lanes.count {
+                        let number = block[alike + lane];
+                        lanes.of_lane(first.row(k), number, &mut block[lane * lanes.samples..], |s, j, _| s * j);
+                    }
+                }
+            },
+        );
+    }
+
     /// First order alone, out of place: `J ← σ' J`. What rows have beside it is left.
     pub(crate) fn forward_from<T: Scalar>(
         rows: Range<usize>,

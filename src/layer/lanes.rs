@@ -41,6 +41,12 @@ impl Lanes {
         }
     }
 
+    /// `out ← f(factor of the sample, number, out)` on the lane that comes first.
+    #[inline(always)]
+    pub(crate) fn of_lane<T: Scalar>(self, factors: &[T], number: T, out: &mut [T], f: impl Fn(T, T, T) -> T) {
+        out[..self.samples].iter_mut().zip(factors).for_each(|(out, &factor)| *out = f(factor, number, *out));
+    }
+
     /// `out += factor of the sample · a · b` on every lane.
     #[inline(always)]
     pub(crate) fn add_products<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], out: &mut [T]) {
@@ -100,6 +106,18 @@ impl Lanes {
             self.add_products(factors, a, b, second);
         } else {
             self.add_sums(factors, a, b, second);
+        }
+    }
+
+    /// The same of rows that are alike for all samples, with a number for each lane.
+    #[inline(always)]
+    pub(crate) fn add_curvature_alike<T: Scalar>(self, factors: &[T], a: &[T], b: &[T], second: &mut [T]) {
+        if second.len() == self.len() {
+            for (second, (&a, &b)) in second.chunks_exact_mut(self.samples).zip(a.iter().zip(b)) {
+                self.of_lane(factors, a * b, second, |factor, term, sum| term.mul_add(factor, sum));
+            }
+        } else {
+            self.of_lane(factors, dot(a, b), second, |factor, term, sum| term.mul_add(factor, sum));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The terms of curved units, weighed and added up: `Σ_k ā_k σ''_k a_k b_k`, class by class.
 
 use super::Nodal;
-use super::terms::{add_at_point, add_in_registers, add_terms, add_terms_of_rows, vector, weigh};
+use super::terms::{add_at_point, add_in_registers, add_terms, add_terms_alike, add_terms_of_rows, vector, weigh};
 use crate::cost;
 use crate::layer::{Kind, Lanes};
 use crate::network::LayerId;
@@ -28,7 +28,8 @@ pub(crate) struct Summing<'a, T> {
 
 impl<T: Scalar> Summing<'_, T> {
     /// Adds the terms of some rows of a curved layer; `adjoint` is the layer's own block, `operands` are the rows of
-    /// the tangents of what it reads, the first and the last. All rows of a layer come in order.
+    /// the tangents of what it reads, the first and the last, with one number for each lane where all samples have the same.
+    /// All rows of a layer come in order.
     pub(crate) fn add(&mut self, layer: LayerId, rows: Range<usize>, adjoint: Rows<'_, T>, operands: [Rows<'_, T>; 2]) {
         let Summing { nodal, task, pass, space, packed } = self;
         let Some(sum) = nodal.sums.iter().find(|s| s.layer == layer) else { return };
@@ -50,6 +51,7 @@ impl<T: Scalar> Summing<'_, T> {
         // One class and many outputs at one point: a matrix product.
         let as_product = sum.class_of.is_none() && samples == 1 && nodal.rows >= cost::PRODUCT_ROWS;
         let class_of = sum.class_of.as_deref();
+        let alike = samples > 1 && operands[0].width == lanes.count;
         for start in rows.clone().step_by(CHUNK) {
             let chunk = start..rows.end.min(start + CHUNK);
             let operands = operands.map(|o| o.skip(start - rows.start));
@@ -57,7 +59,7 @@ impl<T: Scalar> Summing<'_, T> {
                 #[inline(always)]
                 || {
                     // Lanes so short that a loop over them takes longer than their sums.
-                    if let (1, None, Some(second), false) = (nodal.rows, class_of, second, nodal.together)
+                    if let (1, None, Some(second), false) = (nodal.rows, class_of, second, nodal.together || alike)
                         && (samples == vector::<T>() || samples == 2 * vector::<T>())
                     {
                         let chunk = chunk.clone();
@@ -70,6 +72,10 @@ impl<T: Scalar> Summing<'_, T> {
                     let weights = &mut weights[..chunk.len() * weight_len];
                     for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
+                    }
+                    if alike {
+                        let lanes = [lanes, summed];
+                        return add_terms_alike(chunk.clone(), class_of, lanes, nodal.rows, weights, operands, sums);
                     }
                     match (nodal.rows, class_of, samples, width) {
                         (1, None, 1, 16..) if !nodal.together && vector::<T>() == 16 => {

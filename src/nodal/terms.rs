@@ -56,6 +56,26 @@ pub(super) fn add_terms<T: Scalar>(
     }
 }
 
+/// The same for any number of adjoint lanes, where the operands' rows are alike for all samples, with a number for each lane.
+#[inline(always)]
+pub(super) fn add_terms_alike<T: Scalar>(
+    units: Range<usize>,
+    class_of: Option<&[u32]>,
+    [lanes, summed]: [Lanes; 2],
+    rows: usize,
+    weights: &[T],
+    operands: [Rows<'_, T>; 2],
+    sums: &mut [T],
+) {
+    for (at, (k, weights)) in units.zip(weights.chunks_exact(rows * lanes.samples)).enumerate() {
+        let Some(sums) = sums_of(class_of, k, rows * summed.len(), sums) else { continue };
+        let [a, b] = operands.map(|o| o.row(at));
+        for (weights, sums) in weights.chunks_exact(lanes.samples).zip(sums.chunks_exact_mut(summed.len())) {
+            lanes.add_curvature_alike(weights, a, b, sums);
+        }
+    }
+}
+
 /// The same at one point for units of one class, and at least a vector of lanes: their sums stay in registers.
 #[inline(always)]
 pub(super) fn add_at_point<T: Scalar, const V: usize>(weights: &[T], operands: [Rows<'_, T>; 2], sums: &mut [T]) {
@@ -236,8 +256,11 @@ mod tests {
         check(&found, &exact, "lanes apart");
         let mut found = vec![T::one(); samples];
         add_terms(0..UNITS, None, [lanes, together], &weights, operands, &mut found);
-        let of_sample = |s: usize| 1.0 + exact.iter().skip(s).step_by(samples).map(|sum| sum - 1.0).sum::<f64>();
-        check(&found, &(0..samples).map(of_sample).collect::<Vec<_>>(), "lanes together");
+        let of_samples = |exact: &[f64]| -> Vec<f64> {
+            let of_sample = |s: usize| exact.iter().skip(s).step_by(samples).map(|sum| sum - 1.0).sum::<f64>();
+            (0..samples).map(|s| 1.0 + of_sample(s)).collect()
+        };
+        check(&found, &of_samples(&exact), "lanes together");
         if samples == 1 && width >= V {
             let mut found = vec![T::one(); width];
             add_at_point::<T, V>(&weights, operands, &mut found);
@@ -249,5 +272,22 @@ mod tests {
             add_in_registers::<T, V>(0..UNITS, second, adjoint, lanes, operands, &mut found);
             check(&found, &exact, "in registers");
         }
+        // The same for all samples: the first number of each lane.
+        let of_lanes = |rows: Rows<'_, T>| -> Vec<T> {
+            (0..UNITS).flat_map(|k| rows.row(k).iter().step_by(samples).copied().collect::<Vec<_>>()).collect()
+        };
+        let numbers_of = operands.map(of_lanes);
+        let alike = numbers_of.each_ref().map(|numbers| Rows::new(numbers, lanes.count));
+        let term = |k: usize, at: usize| {
+            let factor = weights[k * samples + at % samples].to_f64();
+            factor * alike[0].row(k)[at / samples].to_f64() * alike[1].row(k)[at / samples].to_f64()
+        };
+        let exact: Vec<f64> = (0..width).map(|at| 1.0 + (0..UNITS).map(|k| term(k, at)).sum::<f64>()).collect();
+        let mut found = vec![T::one(); width];
+        add_terms_alike(0..UNITS, None, [lanes, lanes], 1, &weights, alike, &mut found);
+        check(&found, &exact, "alike, lanes apart");
+        let mut found = vec![T::one(); samples];
+        add_terms_alike(0..UNITS, None, [lanes, together], 1, &weights, alike, &mut found);
+        check(&found, &of_samples(&exact), "alike, lanes together");
     }
 }

@@ -6,7 +6,6 @@ use crate::cost::Passes;
 use crate::error::Result;
 use crate::layer::Lanes;
 use crate::nodal::{Nodal, Recorded, Summing};
-use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
 use crate::tape::{Outside, Pass, Tape};
@@ -52,7 +51,6 @@ impl<T: Scalar> Run<'_, T> {
             }
             let seeds = |q| nodal.inputs.seeds(task, samples, q);
             nodal.tangents.sweep(pass, seeds, forward, |id, rows, operands| {
-                let operands = operands.map(|o| Rows::new(o, lanes.len()));
                 summing.add(id, rows, adjoint(id), operands);
             });
             self.workspace.count(Passes::forward(lanes.count));
