@@ -12,7 +12,7 @@
 
 use super::Wanted;
 use super::frame::Frame;
-use super::fused::{only_function, only_reader};
+use super::fused::only_reader;
 use super::kernel::{Factor, Factors, Sink, Sum};
 use super::linear::{InBox, Read};
 use super::lines::Carried;
@@ -23,29 +23,27 @@ use crate::network::{LayerId, Network};
 use crate::scalar::{Scalar, add_product, vectorized_within};
 use std::ops::Range;
 
-/// The two linear layers, if a layer is the function between such: all channels of the second read all of the first at
-/// the same distances.
-pub(super) fn around<T: Scalar>(
+/// Whether the only reader of a function makes its lanes, those of a fused layer, on the way: all its channels, few of
+/// them, read all channels of that layer at the same distances.
+pub(super) fn is_chained<T: Scalar>(
     net: &Network<T>,
     locals: &[Option<Local>],
     wanted: Wanted,
     needed: &[bool],
-    function: LayerId,
-) -> Option<[LayerId; 2]> {
-    let first = *net.operands(function).first()?;
-    let second = only_reader(net, function)?;
-    let is_between = only_function(net, locals, first).is_some_and(|(reader, _)| reader == function);
-    let is_result = !wanted.is_sums() && [first, function].iter().any(|id| net.output_layers().contains(id));
-    if !is_between || is_result || !needed[second.index()] {
-        return None;
-    }
-    let [of_first, of_second] = [first, second].map(|id| locals[id.index()].as_ref());
-    let (of_first, of_second, linear) = (of_first?, of_second?, net.layer(second).kind().linear()?);
-    let ([_], [fan]) = (&of_first.fans[..], &of_second.fans[..]) else { return None };
+    [first, function]: [LayerId; 2],
+) -> bool {
+    let is_result = !wanted.is_sums() && net.output_layers().contains(&function);
+    let Some(second) = only_reader(net, function).filter(|second| needed[second.index()] && !is_result) else {
+        return false;
+    };
+    let (Some(of_first), Some(of_second)) = (&locals[first.index()], &locals[second.index()]) else { return false };
+    let (Some(linear), [_], [fan]) = (net.layer(second).kind().linear(), &of_first.fans[..], &of_second.fans[..])
+    else {
+        return false;
+    };
     let few = fan.channels.len() < MANY_CHANNELS && fan.channels.len() == of_second.place.channels;
     let shared = matches!(linear.weights(&of_second.place), Weights::Shared(_)) && linear.across_channels().is_none();
-    let all = by_distance(fan, of_first.place.channels).is_some();
-    (few && shared && all && net.operands(second).len() == 1).then_some([first, second])
+    few && shared && net.operands(second).len() == 1 && by_distance(fan, of_first.place.channels).is_some()
 }
 
 /// The distances at which a fan reads, with the weights of all channels; `None` if it does not read each of them once.

@@ -54,14 +54,14 @@ impl Fused {
         if !needed[r] || !first[k] || !first[r] || second[k] || second[r] || is_result {
             return None;
         }
-        let is_chained = chained::around(net, locals, wanted, needed, reader).is_some();
+        let is_chained = chained::is_chained(net, locals, wanted, needed, [id, reader]);
         Some(if is_chained { Fused::Chained } else { Fused::Sloped })
     }
 }
 
 /// The only reader of a layer, if that is a function, and the layer reads one other with the same weights everywhere,
 /// for many channels: its sums are pulled.
-pub(super) fn only_function<'n, T: Scalar>(
+fn only_function<'n, T: Scalar>(
     net: &'n Network<T>,
     locals: &[Option<Local>],
     id: LayerId,
