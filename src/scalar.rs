@@ -134,3 +134,9 @@ pub(crate) fn first_non_finite<T: Float>(numbers: &[T]) -> Option<(usize, T)> {
     let k = start + numbers[start..].iter().position(|v| !v.is_finite())?;
     Some((k, numbers[k]))
 }
+
+/// Numbers from -0.4 to 0.6, neither regular nor drawn, for tests of kernels.
+#[cfg(test)]
+pub(crate) fn test_number(k: usize) -> f64 {
+    ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4
+}

@@ -215,9 +215,10 @@ pub(super) fn add_terms_of_rows<T: Scalar>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scalar::test_number;
 
     fn numbers<T: Scalar>(count: usize, step: usize) -> Vec<T> {
-        (0..count).map(|k| T::from_f64(((k * step + 11) % 23) as f64 / 23.0 - 0.4)).collect()
+        (0..count).map(|k| T::from_f64(test_number(k * step))).collect()
     }
 
     /// Every loop, lanes apart or in one sum, whole vectors of lanes and samples and others, against the formula.

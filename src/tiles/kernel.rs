@@ -267,10 +267,7 @@ impl<T: Scalar> Sum<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn number(k: usize) -> f64 {
-        ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4
-    }
+    use crate::scalar::test_number as number;
 
     /// All numbers of channels, long runs and short ones, first and second order, for the registers of every machine, in
     /// both precisions, against the formula.

@@ -248,10 +248,7 @@ struct Block<'a, const B: usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn number(k: usize) -> f64 {
-        ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4
-    }
+    use crate::scalar::test_number as number;
 
     /// Few channels of many, for the registers of every machine, in both precisions, against the formula.
     #[test]

@@ -405,13 +405,12 @@ fn taps([a, b, c]: [usize; AXES]) -> impl Iterator<Item = [usize; AXES]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scalar::Registers;
+    use crate::scalar::{Registers, test_number as number};
 
     /// One tap, many channels: matrix products at every position, on any rows.
     #[test]
     fn pointwise_convolutions_are_sums_over_channels() {
         let (outputs, inputs, positions, width) = (18, 21, 5, 3);
-        let number = |k: usize| ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4;
         let weight: Vec<f64> = (0..outputs * inputs).map(number).collect();
         let shape = [outputs, inputs, 1];
         let conv = Conv::new(weight.clone(), &shape, None, &ConvOptions::default(), &[inputs, positions]).unwrap();
@@ -441,7 +440,6 @@ mod tests {
     /// machine, against the list of links.
     #[test]
     fn kernels_follow_the_connections() {
-        let number = |k: usize| ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4;
         for (made, read, groups) in [(1, 3, 1), (2, 1, 2), (3, 2, 1), (7, 3, 2), (9, 8, 1)] {
             let shape = [made * groups, read, 5];
             let weight: Vec<f64> = (0..shape.iter().product()).map(number).collect();
