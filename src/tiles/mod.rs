@@ -292,9 +292,9 @@ fn covered(
     Some(Span { start: pick(all.start, covered.start), end: pick(all.end, covered.end) })
 }
 
-/// Numbers of a tile's lines that stay in a core's share of the caches: in smaller tiles the halo is a larger part, and
-/// lines are read as streams, which the outer caches feed fast enough. And the shortest and the longest lines, whatever
-/// that is. Of `f64`; of numbers half as long twice as many.
+/// Most numbers of a tile's lines, which bounds tiles of two and three axes: in smaller ones the halo is a larger part, and
+/// lines are read as streams, which the outer caches feed fast enough. And the shortest and the longest lines, whatever that
+/// is; these bound tiles of one axis, whose halo is small. Of `f64`; of numbers half as long twice as many.
 const CACHE: usize = 3 << 18;
 const LEAST_LINE: usize = 1 << 9;
 const MOST_LINE: usize = 1 << 11;
