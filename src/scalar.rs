@@ -122,9 +122,7 @@ pub(crate) fn first_non_finite<T: Float>(numbers: &[T]) -> Option<(usize, T)> {
         let (vectors, rest) = block.as_chunks::<16>();
         let mut sum = [T::zero(); 16];
         vectors.iter().for_each(|vector| (0..16).for_each(|k| sum[k] = sum[k] + vector[k] * T::zero()));
-        // Loops that end early are calls, and not compiled for the machine.
-        let sum = sum.iter().fold(T::zero(), |all, &s| all + s);
-        rest.iter().fold(sum, |all, &v| all + v * T::zero()).is_finite()
+        sum.iter().all(|s| s.is_finite()) && rest.iter().all(|v| v.is_finite())
     };
     let start = BLOCK
         * vectorized(

@@ -136,8 +136,7 @@ impl<T: Scalar> InBox<'_, T> {
                 let out = &mut sums[channel as usize * line..][..line];
                 for (_, terms) in parts {
                     let sum = Sum { terms: &pulled.terms[terms.clone()], second: false, from, run: run.clone() };
-                    let weights_of = Factors { numbers: &*of_units, line };
-                    let mut sink = Squared { out: &mut *out, step, weights: weights_of };
+                    let mut sink = Squared { out: &mut *out, step, weights: Factors { numbers: &*of_units, line } };
                     vectorized_within(
                         #[inline(always)]
                         |registers| sum.shared(registers, weights, channels.len(), space, &mut sink),
