@@ -94,6 +94,11 @@ impl Registers {
     }
 }
 
+/// Numbers of the largest vectors: 8 of `f64`, 16 of `f32`.
+pub(crate) const fn vector<T>() -> usize {
+    64 / size_of::<T>()
+}
+
 /// `sum += w · from`. The sum is copied out and back, or the compiler splits it into single numbers.
 #[inline(always)]
 pub(crate) fn add_product<T: Scalar, const V: usize>(sum: &mut [T; V], w: T, from: &[T; V]) {

@@ -1,12 +1,12 @@
 //! The terms of curved units, weighed and added up: `Σ_k ā_k σ''_k a_k b_k`, class by class.
 
 use super::Nodal;
-use super::terms::{add_at_point, add_in_registers, add_terms, add_terms_alike, add_terms_of_rows, vector, weigh};
+use super::terms::{add_at_point, add_in_registers, add_terms, add_terms_alike, add_terms_of_rows, weigh};
 use crate::cost;
 use crate::layer::{Kind, Lanes};
 use crate::network::LayerId;
 use crate::rows::Rows;
-use crate::scalar::{Scalar, vectorized};
+use crate::scalar::{Scalar, vector, vectorized};
 use crate::tape::Pass;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};

@@ -5,11 +5,6 @@ use crate::rows::Rows;
 use crate::scalar::Scalar;
 use std::ops::Range;
 
-/// Numbers of the largest vectors: 8 of `f64`, 16 of `f32`.
-pub(super) const fn vector<T>() -> usize {
-    64 / size_of::<T>()
-}
-
 /// `ā σ''` of a function, `2 c̄` of a product, for every adjoint lane and sample.
 #[inline(always)]
 pub(super) fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &[T], weights: &mut [T]) {

@@ -1,5 +1,7 @@
 //! A dense linear map, `y = W x + b`.
 
+mod few;
+
 use super::broadcast::cast;
 use super::stencil::{Place, Stencil, Weights};
 use super::{Connections, Linear, Seeds};
@@ -105,12 +107,20 @@ impl<T: Scalar> Dense<T> {
 
 impl<T: Scalar> Linear<T> for Dense<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], width: usize) {
-        let x = operands[0];
-        let x = MatRef::from_row_major_slice_with_stride(x.data, self.weight.ncols(), width, x.stride);
-        let count = rows.len();
-        let out = MatMut::from_row_major_slice_mut(out, count, width);
-        let weight = self.matrix().subrows(rows.start, count);
-        matmul(out, Accum::Replace, weight, x, T::one(), Par::Seq);
+        let (x, count, depth) = (operands[0], rows.len(), self.weight.ncols());
+        // Whole vectors of lanes, and what is left over.
+        let few = few::lanes::<T>(depth, width);
+        let whole = width - few;
+        if few > 0 {
+            let weight = &self.weight.as_slice().expect("standard layout")[rows.start * depth..rows.end * depth];
+            few::multiply(weight, depth, x.after(whole), &mut out[whole..], width);
+        }
+        if whole > 0 {
+            let x = MatRef::from_row_major_slice_with_stride(x.data, depth, whole, x.stride);
+            // By columns, since faer 0.24 takes the stride of mutable rows for that of columns.
+            let out = MatMut::from_column_major_slice_with_stride_mut(out, whole, count, width).transpose_mut();
+            matmul(out, Accum::Replace, self.matrix().subrows(rows.start, count), x, T::one(), Par::Seq);
+        }
     }
 
     fn connections(&self, unit: usize, list: &mut Connections<T>) {
