@@ -67,13 +67,14 @@ impl InputLanes {
     }
 
     /// The seeds of a block on input layer `q`.
-    pub(crate) fn seeds(&self, block: usize, samples: usize, q: usize) -> Seeds<'_> {
+    pub(crate) fn seeds<T>(&self, block: usize, samples: usize, q: usize) -> Seeds<'_, T> {
         Seeds {
             colors: &self.colors[q],
             units: &self.members[block][q],
             first: self.first(block) as u32,
             lanes: self.lanes(block, samples),
             sharing: self.sharing[block][q],
+            rotated: None,
         }
     }
 

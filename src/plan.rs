@@ -264,7 +264,8 @@ impl Plan {
         self.outputs
     }
 
-    /// Colors of the inputs (of the outputs for `reverse`); the most of any group for reverse-over-forward.
+    /// Colors of the inputs (of the outputs for `reverse`); the most of any group for reverse-over-forward. Of rotated inputs
+    /// each lane has its own.
     pub fn colors(&self) -> usize {
         self.colors
     }
@@ -304,7 +305,7 @@ impl Plan {
         self.jacobian.as_ref().map(|t| &t.pattern)
     }
 
-    /// The color of each input (`None` if it takes no part), for strategies that color inputs once.
+    /// The color of each input (`None` if it takes no part), for strategies that color inputs once, and not rotated ones.
     pub fn input_colors(&self) -> Option<Vec<Option<u32>>> {
         let inputs = match &self.program {
             Program::Forward { inputs, .. } => inputs,
@@ -312,8 +313,8 @@ impl Plan {
                 [inputs] => inputs,
                 _ => return None,
             },
-            Program::Nodal(nodal) => &nodal.inputs,
-            Program::Nothing | Program::Vectors(_) | Program::Reverse { .. } => return None,
+            Program::Nodal(nodal) if nodal.rotation.is_none() => &nodal.inputs,
+            Program::Nothing | Program::Vectors(_) | Program::Reverse { .. } | Program::Nodal(_) => return None,
         };
         Some(inputs.colors().map(|c| (c != u32::MAX).then_some(c)).collect())
     }
@@ -401,6 +402,8 @@ impl fmt::Display for Plan {
             write!(f, ", lanes by offset in {count} of {positions}")?;
         } else if self.lane_kind() == Some(LaneKind::Input) {
             write!(f, ", lanes by input")?;
+        } else if self.program.is_rotated() {
+            write!(f, ", lanes of rotated inputs")?;
         }
         // Lanes of two kinds are not to be compared with those of the oracle.
         let two_kinds = matches!(self.strategy, Strategy::Nodal | Strategy::ForwardLaplacian);

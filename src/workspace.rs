@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Workspace<T> {
     pub(crate) points: Mutex<Vec<PointSpace<T>>>,
     pub(crate) lanes: Mutex<Vec<LaneSpace<T>>>,
+    /// Weights for rotated inputs, for each call that is under way.
+    pub(crate) rotated: Mutex<Vec<Buffer<T>>>,
     passes: Mutex<Passes>,
     watcher: Watcher,
 }
@@ -43,6 +45,7 @@ impl<T> Workspace<T> {
         Workspace {
             points: Mutex::default(),
             lanes: Mutex::default(),
+            rotated: Mutex::default(),
             passes: Mutex::default(),
             watcher: Watcher(Box::new(watcher)),
         }

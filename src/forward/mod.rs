@@ -170,11 +170,11 @@ impl Forward {
 
     /// Carries one block of lanes through the network; `seeds(q)` are those of input layer `q`. Before a tapped layer
     /// is computed, `tap` sees those rows of its operands, the first and the last, that have the given numbers; they have one
-    /// number for each lane where all samples have the same.
+    /// number for each lane where all samples have the same, and none where they are zero since inputs are rotated.
     pub(crate) fn sweep<'s, T: Scalar>(
         &self,
         pass: Pass<'_, T>,
-        seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
+        seeds: impl Fn(usize) -> Seeds<'s, T> + Copy + Sync,
         buffers: &mut Vec<Buffer<T>>,
         mut tap: impl FnMut(LayerId, Range<usize>, [Rows<'_, T>; 2]),
     ) {
@@ -189,7 +189,7 @@ impl Forward {
     fn step<'s, T: Scalar>(
         &self,
         pass: Pass<'_, T>,
-        seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
+        seeds: impl Fn(usize) -> Seeds<'s, T> + Copy + Sync,
         id: LayerId,
         buffers: &mut [Buffer<T>],
         tap: &mut impl FnMut(LayerId, Range<usize>, [Rows<'_, T>; 2]),
@@ -225,7 +225,7 @@ impl Forward {
     fn elementwise<'s, T: Scalar>(
         &self,
         pass: Pass<'_, T>,
-        seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
+        seeds: impl Fn(usize) -> Seeds<'s, T> + Copy + Sync,
         id: LayerId,
         from: Option<Rows<'_, T>>,
         out: &mut [T],
@@ -273,8 +273,15 @@ impl Forward {
                     Elementwise::forward_alike(rows, slopes.first, lanes, out);
                 });
             }
-            for (k, out) in out.chunks_mut(chunk * width).enumerate() {
-                let rows = k * chunk..k * chunk + out.len() / width;
+            // What is zero and not read.
+            let is_dense = |(reader, _): (LayerId, usize)| matches!(net.layer(reader).kind(), Kind::Dense(_));
+            let skipped = if net.readers(id).all(is_dense) { seeds.zero_rows() } else { 0 };
+            if skipped > 0 {
+                tap(id, 0..skipped, [Rows::none(); 2]);
+            }
+            for (k, out) in out[skipped * width..].chunks_mut(chunk * width).enumerate() {
+                let first = skipped + k * chunk;
+                let rows = first..first + out.len() / width;
                 let alike = make(rows.clone(), out);
                 tap(id, rows.clone(), [Rows::new(&out[alike..], lanes.count); 2]);
                 Elementwise::forward_alike(rows, slopes.first, lanes, out);
@@ -358,7 +365,7 @@ impl Forward {
     fn layer<'s, T: Scalar>(
         &self,
         pass: Pass<'_, T>,
-        seeds: impl Fn(usize) -> Seeds<'s> + Copy + Sync,
+        seeds: impl Fn(usize) -> Seeds<'s, T> + Copy + Sync,
         id: LayerId,
         operands: &[Rows<'_, T>],
         out: &mut [T],
@@ -377,8 +384,20 @@ impl Forward {
             kind if is_seeded(net, id) => {
                 kind.forward_seeds(rows, &seeds(input_number(net, sources[0])), out, width);
             }
+            Kind::Dense(dense) => {
+                dense.forward_behind(zero_rows(net, sources[0], seeds), rows, operands[0], out, width);
+            }
             kind => kind.linear().expect("all other kinds are linear").forward(rows, operands, out, width),
         });
+    }
+}
+
+/// The first rows of a layer's block that are zero, since its inputs are rotated.
+fn zero_rows<'s, T: Scalar>(net: &Network<T>, id: LayerId, seeds: impl Fn(usize) -> Seeds<'s, T>) -> usize {
+    match net.layer(id).kind() {
+        Kind::Elementwise(_) => zero_rows(net, net.operands(id)[0], seeds),
+        Kind::Dense(_) if is_seeded(net, id) => seeds(input_number(net, net.operands(id)[0])).zero_rows(),
+        _ => 0,
     }
 }
 

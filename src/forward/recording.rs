@@ -21,7 +21,7 @@ pub(crate) struct Recorder<'a, T, S> {
     buffers: &'a mut Vec<Buffer<T>>,
 }
 
-impl<'a, 's, T: Scalar, S: Fn(usize) -> Seeds<'s> + Copy + Sync> Recorder<'a, T, S> {
+impl<'a, 's, T: Scalar, S: Fn(usize) -> Seeds<'s, T> + Copy + Sync> Recorder<'a, T, S> {
     /// `seeds(q)` are those of input layer `q`; what the sweep keeps is in the buffers when the tape is recorded.
     pub(crate) fn new(
         forward: &'a Forward,
@@ -56,7 +56,7 @@ impl<'a, 's, T: Scalar, S: Fn(usize) -> Seeds<'s> + Copy + Sync> Recorder<'a, T,
     }
 }
 
-impl<'s, T: Scalar, S: Fn(usize) -> Seeds<'s> + Copy + Sync> Companion<T> for Recorder<'_, T, S> {
+impl<'s, T: Scalar, S: Fn(usize) -> Seeds<'s, T> + Copy + Sync> Companion<T> for Recorder<'_, T, S> {
     fn values(&mut self, id: LayerId, tape: &Tape<T>, values: &mut [T]) -> bool {
         if !self.makes_values(id) {
             return false;

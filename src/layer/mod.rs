@@ -149,7 +149,7 @@ impl<T: Scalar> Kind<T> {
     }
 
     /// First-order lanes straight from the seeds; only for kinds that take them.
-    pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_>, out: &mut [T], width: usize) {
+    pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_, T>, out: &mut [T], width: usize) {
         match self {
             Kind::Dense(l) => l.forward_seeds(rows, seeds, out, width),
             Kind::Sparse(l) => l.forward_seeds(rows, seeds, out, width),

@@ -1,13 +1,14 @@
 //! Seeds: what the inputs have in their lanes.
 
 use super::Lanes;
+use crate::rows::Rows;
 use crate::scalar::Scalar;
 use std::ops::Range;
 
 /// Compressed seeds of one block of lanes, on one input layer: lane `c` holds the sum of the unit vectors of
 /// the inputs of color `first + c`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seeds<'a> {
+pub(crate) struct Seeds<'a, T> {
     /// Color of each unit of the layer; `u32::MAX` for a unit that takes no part.
     pub(crate) colors: &'a [u32],
     /// The units whose color is in this block, ascending.
@@ -15,6 +16,9 @@ pub(crate) struct Seeds<'a> {
     pub(crate) first: u32,
     pub(crate) lanes: Lanes,
     pub(crate) sharing: Sharing,
+    /// What stands in the place of the weights of the layer that reads them, where the inputs are rotated: row k
+    /// has nothing behind number k.
+    pub(crate) rotated: Option<Rows<'a, T>>,
 }
 
 /// How the units of a block of lanes share them.
@@ -28,7 +32,12 @@ pub(crate) enum Sharing {
     InOrder,
 }
 
-impl Seeds<'_> {
+impl<T: Scalar> Seeds<'_, T> {
+    /// The first rows of the layer that reads rotated inputs, which have nothing in these lanes.
+    pub(crate) fn zero_rows(&self) -> usize {
+        if self.rotated.is_some() { self.first as usize } else { 0 }
+    }
+
     /// The numbers of a row that belong to the lane of this unit.
     #[inline(always)]
     pub(super) fn lanes_of(&self, unit: usize) -> Option<Range<usize>> {
@@ -45,7 +54,7 @@ impl Seeds<'_> {
     /// Makes a row of what every unit that takes part has in its lane, of the numbers of all units: the sum, where several
     /// have the same.
     #[inline(always)]
-    pub(crate) fn make<T: Scalar>(&self, row: &mut [T], numbers: &[T]) {
+    pub(crate) fn make(&self, row: &mut [T], numbers: &[T]) {
         match (self.sharing, self.units) {
             (Sharing::InOrder, &[first, ..]) if self.lanes.samples == 1 => {
                 row.copy_from_slice(&numbers[first as usize..][..row.len()]);
@@ -60,7 +69,7 @@ impl Seeds<'_> {
 
     /// `row ← f(row, number of the unit)` for every unit that takes part.
     #[inline(always)]
-    fn each<T: Scalar>(&self, row: &mut [T], numbers: &[T], f: impl Fn(T, T) -> T) {
+    fn each(&self, row: &mut [T], numbers: &[T], f: impl Fn(T, T) -> T) {
         if self.lanes.samples == 1 {
             for &unit in self.units {
                 let v = &mut row[(self.colors[unit as usize] - self.first) as usize];
@@ -84,7 +93,7 @@ impl Seeds<'_> {
     }
 
     /// The seeds as a block of lanes, in rows of `width` numbers.
-    pub(crate) fn write<T: Scalar>(&self, out: &mut [T], width: usize) {
+    pub(crate) fn write(&self, out: &mut [T], width: usize) {
         out.fill(T::zero());
         for (unit, lanes) in self.members() {
             out[unit * width..][lanes].fill(T::one());

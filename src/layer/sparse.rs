@@ -149,7 +149,7 @@ impl<T: Scalar> Sparse<T> {
         }
     }
 
-    pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_>, out: &mut [T], width: usize) {
+    pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_, T>, out: &mut [T], width: usize) {
         for (i, out) in rows.zip(out.chunks_exact_mut(width)) {
             out.fill(T::zero());
             let (indices, values) = row(&self.matrix, i);

@@ -10,9 +10,11 @@
 //! Exact if inputs of one color never meet in a curved unit that reaches an output (then a lane holds ∂z_k/∂x_j
 //! itself), and if no curved unit reaches two outputs of one color.
 
+mod rotation;
 mod summing;
 mod terms;
 
+pub(crate) use rotation::Rotation;
 pub(crate) use summing::Summing;
 
 use crate::apart::{self, Colors};
@@ -39,17 +41,24 @@ use std::sync::Arc;
 
 /// The least that the strategy can cost, from two units alone: an adjoint lane for every output that one of the first
 /// curved units reaches, a tangent lane for every input that some curved unit sees.
-pub(crate) fn least<T: Scalar>(net: &Network<T>, sparsity: &Sparsity, with_jacobian: bool, points: Points) -> u64 {
+pub(crate) fn least<T: Scalar>(
+    net: &Network<T>,
+    sparsity: &Sparsity,
+    with_jacobian: bool,
+    rotation: Option<Rotation>,
+    points: Points,
+) -> u64 {
     let (curved, widest): (Vec<LayerId>, Vec<(usize, usize)>) = apart::widest(net, sparsity).into_iter().unzip();
     let Some(first) = widest.iter().position(|&(size, _)| size > 0) else { return 0 };
     let outputs = Influence::count(net, curved[first], widest[first].1);
     let inputs = widest.iter().map(|&(size, _)| size).max().unwrap_or(0);
+    let tangent_lanes = rotation.map_or(inputs, |rotation| rotation.lanes);
     let (adjoints, tangents) = sweeps(net, &curved, with_jacobian);
     let units = curved.iter().map(|&id| net.layer(id).units() as u64).sum();
     // Units that do not see everything are of several classes.
     let (together, scattered) = if inputs == net.inputs() { (units, 0) } else { (0, units) };
     let sums = cost::Sums { layers: curved.len() as u64, together, scattered, places: 0 };
-    cost::nodal((outputs, &adjoints.work(net, points)), (inputs, &tangents.work(net, points)), sums)
+    cost::nodal((outputs, &adjoints.work(net, points)), (tangent_lanes, &tangents.work(net, points)), sums)
 }
 
 fn sweeps<T: Scalar>(net: &Network<T>, curved: &[LayerId], with_jacobian: bool) -> (Reverse, Forward) {
@@ -69,6 +78,8 @@ pub(crate) struct Units {
     pub(crate) of_output: Coloring,
     /// Which inputs take part, by their color; and the number of colors.
     input_colors: Colors,
+    /// Of the inputs, if only the sums of rows are wanted: then every lane is a color of its own.
+    rotation: Option<Rotation>,
 }
 
 /// Sets of inputs that the two operands see (of a function: twice the one), and of outputs that are reached.
@@ -88,6 +99,7 @@ impl Units {
         net: &Network<T>,
         sparsity: &Sparsity,
         jacobian: Option<&Pattern>,
+        rotation: Option<Rotation>,
         order: Order,
         max_bytes: u64,
     ) -> Result<Self> {
@@ -128,7 +140,12 @@ impl Units {
             let one = lists[list].len() == 1 && !of.contains(&u32::MAX);
             layers.push((id, Classes { of: (!one).then_some(of), list }));
         }
-        let input_colors = apart::color(sparsity, meetings.into_iter().collect(), order)?;
+        let input_colors = match rotation {
+            Some(Rotation { lanes, .. }) => {
+                ((0..net.inputs()).map(|j| if j < lanes { j as u32 } else { u32::MAX }).collect(), lanes)
+            }
+            None => apart::color(sparsity, meetings.into_iter().collect(), order)?,
+        };
         let entries = |&(a, b, outputs): &Class| {
             sparsity.seen(a).min(sparsity.seen(b)) as u64 * influence.sets.len(outputs) as u64
         };
@@ -150,7 +167,12 @@ impl Units {
         }
         let of_output = Pattern::from_rows(net.outputs(), rows).expect("outputs are numbered from zero");
         let of_output = partial_distance2_coloring(&of_output, Side::Columns, order);
-        Ok(Units { influence, layers, lists, places, input_colors, of_output })
+        Ok(Units { influence, layers, lists, places, input_colors, rotation, of_output })
+    }
+
+    /// Whether the tangents are those of rotated inputs.
+    pub(crate) fn are_rotated(&self) -> bool {
+        self.rotation.is_some()
     }
 
     /// Tangent lanes.
@@ -291,7 +313,8 @@ impl Units {
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
         let recorded = values_beside(*count).then(|| Box::new(self.recorded(net)));
         let together = matches!(results, Results::Sums(_));
-        let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, together, tiles: None };
+        let rotation = self.rotation;
+        let nodal = Nodal { adjoints, tangents, recorded, inputs, rotation, rows, seeds, sums, together, tiles: None };
         Ok((nodal, pattern, readout))
     }
 }
@@ -317,6 +340,7 @@ pub(crate) struct Nodal {
     /// The same at one point, where lanes are few.
     pub(crate) recorded: Option<Box<Recorded>>,
     pub(crate) inputs: InputLanes,
+    pub(crate) rotation: Option<Rotation>,
     /// Adjoint lanes.
     pub(crate) rows: usize,
     pub(crate) seeds: Vec<OutputSeed>,

@@ -28,8 +28,8 @@ pub(crate) struct Summing<'a, T> {
 
 impl<T: Scalar> Summing<'_, T> {
     /// Adds the terms of some rows of a curved layer; `adjoint` is the layer's own block, `operands` are the rows of
-    /// the tangents of what it reads, the first and the last, with one number for each lane where all samples have the same.
-    /// All rows of a layer come in order.
+    /// the tangents of what it reads, the first and the last, with one number for each lane where all samples have the same,
+    /// without any where the first rows are zero. All rows of a layer come in order.
     pub(crate) fn add(&mut self, layer: LayerId, rows: Range<usize>, adjoint: Rows<'_, T>, operands: [Rows<'_, T>; 2]) {
         let Summing { nodal, task, pass, space, packed } = self;
         let Some(sum) = nodal.sums.iter().find(|s| s.layer == layer) else { return };
@@ -43,6 +43,9 @@ impl<T: Scalar> Summing<'_, T> {
         let terms = &mut rest[..CHUNK * summed.len()];
         if sum.begins && rows.start == 0 {
             sums.fill(T::zero());
+        }
+        if operands[0].width == 0 {
+            return;
         }
         let second = match net.layer(layer).kind() {
             Kind::Elementwise(_) => Some(tape.slopes(layer).second),

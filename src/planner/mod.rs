@@ -15,7 +15,7 @@ use crate::cost::{self, Points, counted};
 use crate::error::{ErrorKind, Result, ensure};
 use crate::forward::Second;
 use crate::network::Network;
-use crate::nodal::{self, Units};
+use crate::nodal::{self, Rotation, Units};
 use crate::pattern::Pattern;
 use crate::program::{Program, Sweeps, Target};
 use crate::scalar::Scalar;
@@ -28,6 +28,8 @@ use strategies::empty_readout;
 struct Wanted {
     diagonal: Pattern,
     jacobian: Option<Pattern>,
+    /// Of the inputs, where only sums over them are wanted.
+    rotation: Option<Rotation>,
 }
 
 impl Wanted {
@@ -126,7 +128,9 @@ impl<T: Scalar> Planner<'_, T> {
     pub(crate) fn second_order(&self, quantity: Quantity, forced: Option<Strategy>) -> Result<Made> {
         let diagonal = self.sparsity.hessian_diagonal()?;
         let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
-        let wanted = Wanted { diagonal, jacobian };
+        let may_rotate = quantity == Quantity::Laplacian && self.lanes.is_none();
+        let rotation = if may_rotate { Rotation::of(self.net, self.points) } else { None };
+        let wanted = Wanted { diagonal, jacobian, rotation };
         match forced {
             Some(Strategy::ReverseOverForward) => {
                 let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
@@ -213,7 +217,7 @@ impl<T: Scalar> Planner<'_, T> {
     /// by offset, or if that takes too much memory. Coloring in the natural order is quick and seldom far off; whoever is
     /// close by it is colored again as the options say.
     fn weighed_nodal(&self, wanted: &Wanted, limit: u64) -> (u64, String) {
-        let least = nodal::least(self.net, self.sparsity, self.with_jacobian, self.points);
+        let least = nodal::least(self.net, self.sparsity, self.with_jacobian, wanted.rotation, self.points);
         let rows = self.net.outputs();
         let cheap_by_offset = || {
             // Every row of sums is of one output.
@@ -257,7 +261,9 @@ impl<T: Scalar> Planner<'_, T> {
     fn nodal_words(&self, units: &Units, cost: u64) -> String {
         let (adjoints, tangents) = (units.of_output.count(), units.tangent_lanes());
         let worth = self.evaluations(cost);
-        format!("{} and {} worth {worth}", counted(adjoints, "adjoint lane"), counted(tangents, "tangent lane"))
+        let rotated = if units.are_rotated() { " of rotated inputs" } else { "" };
+        let (adjoints, tangents) = (counted(adjoints, "adjoint lane"), counted(tangents, "tangent lane"));
+        format!("{adjoints} and {tangents}{rotated} worth {worth}")
     }
 
     /// The cost of lanes from the inputs to the outputs.

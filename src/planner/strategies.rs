@@ -19,7 +19,7 @@ use crate::vectors::{self, Vectors};
 
 impl<T: Scalar> Planner<'_, T> {
     pub(super) fn double_forward(&self, wanted: &Wanted, reason: String) -> Result<Made> {
-        let Wanted { diagonal, jacobian } = wanted;
+        let Wanted { diagonal, jacobian, .. } = wanted;
         // P_J ⊇ P_M ⊇ P_D, so whoever reads the Jacobian too colors P_J.
         let colored = match jacobian {
             Some(jacobian) => jacobian.clone(),
@@ -86,7 +86,7 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     pub(super) fn forward_laplacian(&self, wanted: &Wanted, colors: &Colors, reason: String) -> Result<Made> {
-        let Wanted { diagonal, jacobian } = wanted;
+        let Wanted { diagonal, jacobian, .. } = wanted;
         let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
         let sums = match &program {
             Program::Forward { inputs, .. } => Program::read_sums(self.net, inputs, diagonal),
@@ -103,7 +103,7 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     pub(super) fn reverse_over_forward(&self, wanted: &Wanted, groups: &Groups, reason: String) -> Made {
-        let Wanted { diagonal, jacobian } = wanted;
+        let Wanted { diagonal, jacobian, .. } = wanted;
         let (program, read, read_jacobian) = groups.program(self.net, diagonal, jacobian.as_ref(), self.width);
         let target = |(pattern, readout): (&Pattern, _)| Target { pattern: pattern.clone(), readout };
         Made {
@@ -120,11 +120,11 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     pub(super) fn units(&self, wanted: &Wanted, order: Order) -> Result<Units> {
-        Units::new(self.net, self.sparsity, wanted.jacobian.as_ref(), order, self.max_bytes)
+        Units::new(self.net, self.sparsity, wanted.jacobian.as_ref(), wanted.rotation, order, self.max_bytes)
     }
 
     pub(super) fn nodal(&self, quantity: Quantity, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
-        let Wanted { diagonal, jacobian } = wanted;
+        let Wanted { diagonal, jacobian, .. } = wanted;
         let tiles = self.tiles_of_sums(units)?;
         let together = quantity == Quantity::Laplacian && tiles.is_none();
         let results = if together { Results::Sums(diagonal) } else { Results::Entries(diagonal) };
@@ -167,6 +167,9 @@ impl<T: Scalar> Planner<'_, T> {
             return Ok(None);
         };
         ensure!(self.lanes != Some(LaneKind::Input), WrongStrategy, "nodal has no lanes by input");
+        if units.are_rotated() {
+            return Ok(None);
+        }
         let adjoints = units.cost(self.net, self.with_jacobian, None, self.points);
         self.tiles(Carried::Sums { rows, jacobian: self.with_jacobian }, adjoints)
     }

@@ -144,6 +144,11 @@ impl Program {
         }
     }
 
+    /// Whether the tangents are those of rotated inputs.
+    pub(crate) fn is_rotated(&self) -> bool {
+        matches!(self, Program::Nodal(nodal) if nodal.rotation.is_some())
+    }
+
     /// How the outputs are read, where the values are made with the lanes.
     pub(crate) fn values<T: Scalar>(&self, net: &Network<T>) -> Result<Option<Target>> {
         match self {

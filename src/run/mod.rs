@@ -42,6 +42,8 @@ pub(crate) struct Run<'a, T> {
     /// The tasks of a block are shared out among the threads; otherwise they follow each other, and the threads
     /// share the work inside.
     tasks_apart: bool,
+    /// The weights that read the inputs, if these are rotated.
+    rotated: Option<Rows<'a, T>>,
 }
 
 /// Buffers for value, Jacobian and Hessian diagonal, or Laplacian, of some samples.
@@ -60,11 +62,21 @@ impl<'a, T: Scalar> Run<'a, T> {
         let roomy = spread == Spread::Threads && needed <= plan.max_bytes;
         let samples_apart = roomy && count.div_ceil(plan.samples) >= threads;
         let tasks_apart = roomy && !samples_apart && plan.program.tasks() >= threads;
-        Run { plan, net, points, workspace, spread, samples_apart, tasks_apart }
+        Run { plan, net, points, workspace, spread, samples_apart, tasks_apart, rotated: None }
     }
 
     /// Computes all samples.
     pub(crate) fn all(&self, buffers: Buffers<'_, T>) -> Result<()> {
+        let Program::Nodal(Nodal { rotation: Some(rotation), .. }) = &self.plan.program else {
+            return self.points(buffers);
+        };
+        lend(&self.workspace.rotated, |space| {
+            let rotated = rotation.make(self.net, space, self.spread);
+            Run { rotated: Some(rotated), ..*self }.points(buffers)
+        })
+    }
+
+    fn points(&self, buffers: Buffers<'_, T>) -> Result<()> {
         let count = self.points.len() / self.plan.inputs;
         if self.spread == Spread::Threads {
             self.reserve(count.min(self.plan.samples));

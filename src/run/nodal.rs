@@ -4,7 +4,7 @@ use super::{Run, pack, sum_rows};
 use crate::buffer::Buffer;
 use crate::cost::Passes;
 use crate::error::Result;
-use crate::layer::Lanes;
+use crate::layer::{Lanes, Seeds};
 use crate::nodal::{Nodal, Recorded, Summing};
 use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
@@ -49,7 +49,7 @@ impl<T: Scalar> Run<'_, T> {
                 }
                 return;
             }
-            let seeds = |q| nodal.inputs.seeds(task, samples, q);
+            let seeds = |q| Seeds { rotated: self.rotated, ..nodal.inputs.seeds(task, samples, q) };
             nodal.tangents.sweep(pass, seeds, forward, |id, rows, operands| {
                 summing.add(id, rows, adjoint(id), operands);
             });

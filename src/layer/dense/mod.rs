@@ -88,14 +88,35 @@ impl<T: Scalar> Dense<T> {
         matmul(out, accum, weight, adjoint, T::one(), Par::Seq);
     }
 
+    /// `out ← W x`, where the first rows of `x` are zero and not looked at.
+    pub(crate) fn forward_behind(&self, zeros: usize, rows: Range<usize>, x: Rows<'_, T>, out: &mut [T], width: usize) {
+        let (count, depth) = (rows.len(), self.weight.ncols());
+        // Whole vectors of lanes, and what is left over.
+        let few = if zeros == 0 { few::lanes::<T>(depth, width) } else { 0 };
+        let whole = width - few;
+        if few > 0 {
+            let weight = &self.weight.as_slice().expect("standard layout")[rows.start * depth..rows.end * depth];
+            few::multiply(weight, depth, x.after(whole), &mut out[whole..], width);
+        }
+        if whole > 0 {
+            let weight = self.matrix().submatrix(rows.start, zeros, count, depth - zeros);
+            let x = MatRef::from_row_major_slice_with_stride(x.skip(zeros).data, depth - zeros, whole, x.stride);
+            // By columns, since faer 0.24 takes the stride of mutable rows for that of columns.
+            let out = MatMut::from_column_major_slice_with_stride_mut(out, whole, count, width).transpose_mut();
+            matmul(out, Accum::Replace, weight, x, T::one(), Par::Seq);
+        }
+    }
+
     /// One-hot lanes need no product: lane `c` of the result is the sum of the columns of `W` in color `c`.
-    pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_>, out: &mut [T], width: usize) {
+    pub(crate) fn forward_seeds(&self, rows: Range<usize>, seeds: &Seeds<'_, T>, out: &mut [T], width: usize) {
         vectorized(
             #[inline(always)]
             || {
                 for (k, out) in rows.zip(out.chunks_exact_mut(width)) {
-                    let weight = self.weight.row(k);
-                    let weight = weight.as_slice().expect("standard layout");
+                    let weight = match &seeds.rotated {
+                        Some(rotated) => rotated.row(k),
+                        None => self.weight.row(k).to_slice().expect("standard layout"),
+                    };
                     let (out, second) = out.split_at_mut(seeds.lanes.len());
                     seeds.make(out, weight);
                     second.fill(T::zero());
@@ -107,20 +128,7 @@ impl<T: Scalar> Dense<T> {
 
 impl<T: Scalar> Linear<T> for Dense<T> {
     fn forward(&self, rows: Range<usize>, operands: &[Rows<'_, T>], out: &mut [T], width: usize) {
-        let (x, count, depth) = (operands[0], rows.len(), self.weight.ncols());
-        // Whole vectors of lanes, and what is left over.
-        let few = few::lanes::<T>(depth, width);
-        let whole = width - few;
-        if few > 0 {
-            let weight = &self.weight.as_slice().expect("standard layout")[rows.start * depth..rows.end * depth];
-            few::multiply(weight, depth, x.after(whole), &mut out[whole..], width);
-        }
-        if whole > 0 {
-            let x = MatRef::from_row_major_slice_with_stride(x.data, depth, whole, x.stride);
-            // By columns, since faer 0.24 takes the stride of mutable rows for that of columns.
-            let out = MatMut::from_column_major_slice_with_stride_mut(out, whole, count, width).transpose_mut();
-            matmul(out, Accum::Replace, self.matrix().subrows(rows.start, count), x, T::one(), Par::Seq);
-        }
+        self.forward_behind(0, rows, operands[0], out, width);
     }
 
     fn connections(&self, unit: usize, list: &mut Connections<T>) {
