@@ -6,7 +6,7 @@ use crate::error::{Result, ensure};
 use crate::memory;
 use crate::network::{Network, Structure};
 use crate::pattern::Pattern;
-use crate::planner::{Planner, lane_width, lane_width_with_sum, sample_block, values_beside};
+use crate::planner::{Planner, lane_width, lane_width_rotated, lane_width_with_sum, sample_block, values_beside};
 use crate::program::{Program, Target};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
@@ -177,7 +177,8 @@ impl Plan {
         let (n, m) = (net.inputs(), net.outputs());
         let sparsity = Sparsity::within(net, max_bytes)?;
         // Points are tasks too.
-        let tasks = TASKS.div_ceil(points.unwrap_or(1).max(1));
+        let count = points.unwrap_or(1).max(1);
+        let tasks = TASKS.div_ceil(count);
         let points = Points::of(points);
         let width = |of: fn(usize, u64, Points) -> usize| {
             move |lanes: usize| lane_block.unwrap_or_else(|| of(lanes, net.operations(), points)).min(lanes).max(1)
@@ -188,12 +189,14 @@ impl Plan {
             order,
             with_jacobian,
             points,
+            count,
             max_bytes,
             lanes,
             tile,
             tasks,
             width: &width(lane_width),
             wide: &width(lane_width_with_sum),
+            rotated: &width(lane_width_rotated),
             values_beside: &|lanes| {
                 lane_block.is_none_or(|most| lanes <= most) && values_beside(lanes, net.operations(), points)
             },

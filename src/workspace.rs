@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::cost::Passes;
+use crate::nodal::RotationSpace;
 use crate::tape::Tape;
 use crate::tiles::Space;
 use crate::vectors::Scratch;
@@ -14,7 +15,7 @@ pub struct Workspace<T> {
     pub(crate) points: Mutex<Vec<PointSpace<T>>>,
     pub(crate) lanes: Mutex<Vec<LaneSpace<T>>>,
     /// Weights for rotated inputs, for each call that is under way.
-    pub(crate) rotated: Mutex<Vec<Buffer<T>>>,
+    pub(crate) rotated: Mutex<Vec<RotationSpace<T>>>,
     passes: Mutex<Passes>,
     watcher: Watcher,
 }

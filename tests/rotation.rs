@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use random::Random;
 
 /// Points that the plans are told of.
-const MANY: usize = 1000;
+const MANY: usize = 100_000;
 
 /// A dense layer on the inputs, and behind it one of several graphs.
 fn network(seed: u64, [inputs, units, next]: [usize; 3], kind: u8) -> Network {

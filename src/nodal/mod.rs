@@ -14,7 +14,7 @@ mod rotation;
 mod summing;
 mod terms;
 
-pub(crate) use rotation::Rotation;
+pub(crate) use rotation::{Rotation, RotationSpace};
 pub(crate) use summing::Summing;
 
 use crate::apart::{self, Colors};

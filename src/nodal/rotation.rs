@@ -6,15 +6,18 @@
 //! than units in the layer, and column c is zero before row c, which a product with a block of lanes leaves out.
 //!
 //! Exact: L Lᵀ = W Wᵀ, and `Σ_j a_j b_j` over the inputs of two rows K_a W, K_b W is K_a W Wᵀ K_bᵀ. L is made of the weights
-//! by Householder reflections, as exactly as a product with W is: ‖W − L Q‖ is some ulp of ‖W‖.
+//! by Householder reflections (a QR factorization of Wᵀ), as exactly as a product with W is: ‖W − L Q‖ is some ulp of ‖W‖.
 
 use crate::buffer::Buffer;
 use crate::cost::Points;
 use crate::layer::Kind;
 use crate::network::{LayerId, Network};
 use crate::rows::Rows;
-use crate::scalar::{Scalar, vectorized};
-use crate::spread::Spread;
+use crate::scalar::Scalar;
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::linalg::qr::no_pivoting::factor::{qr_in_place, qr_in_place_scratch, recommended_block_size};
+use faer::{MatMut, Par, Spec};
+use std::fmt;
 
 /// The layer whose weights are made triangular, and the lanes that are left.
 #[derive(Clone, Copy, Debug)]
@@ -24,43 +27,39 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    /// Of a network whose inputs one dense layer alone reads; if it pays at so many points.
-    pub(crate) fn of<T: Scalar>(net: &Network<T>, points: Points) -> Option<Self> {
-        /// Points that come at least where there are many.
-        const MANY: usize = 64;
-        /// Operations of a product that take as long as one of a reflection, which reads its numbers anew each time.
-        const SLOWER: usize = 4;
+    /// Of a network whose inputs one dense layer alone reads; if it pays at so many points, for each of which as many products
+    /// are spared, while L is made once.
+    pub(crate) fn of<T: Scalar>(net: &Network<T>, count: usize) -> Option<Self> {
+        /// Products that take as long as the begin of applying a reflection to a row, and as one number of it.
+        const ROW: usize = 2500;
+        const NUMBER: usize = 2;
         let &[input] = net.input_layers() else { return None };
         let mut readers = net.readers(input);
         let (Some((layer, _)), None) = (readers.next(), readers.next()) else { return None };
         let Kind::Dense(dense) = net.layer(layer).kind() else { return None };
-        if points != Points::Many || net.output_layers().contains(&input) {
+        if Points::of(Some(count)) != Points::Many || net.output_layers().contains(&input) {
             return None;
         }
         let (units, inputs) = dense.weight().dim();
         let lanes = units.min(inputs);
-        // Half of the reflections' numbers are zero, and half of the lanes' numbers where the next product reads them.
-        let made = SLOWER * lanes * units * inputs;
+        let applied = lanes * units - lanes * lanes / 2;
+        let made = applied * (ROW + NUMBER * inputs);
+        // Lanes that there are not, and half of the numbers of the others where the next layer reads them.
         let behind = net.layers().filter(|&(id, _)| id != layer);
         let behind: usize = behind.map(|(id, _)| net.operations_of(id) as usize / 2).sum();
         let saved = (inputs - lanes) * behind + lanes * lanes / 2 * next(net, layer);
-        (MANY.saturating_mul(saved) > made).then_some(Rotation { layer, lanes })
+        (count.saturating_mul(saved) > made).then_some(Rotation { layer, lanes })
     }
 
     /// The rows that stand in the place of the layer's weights.
-    pub(crate) fn make<'a, T: Scalar>(
-        &self,
-        net: &Network<T>,
-        space: &'a mut Buffer<T>,
-        spread: Spread,
-    ) -> Rows<'a, T> {
+    pub(crate) fn make<'a, T: Scalar>(&self, net: &Network<T>, space: &'a mut RotationSpace<T>) -> Rows<'a, T> {
         let Kind::Dense(dense) = net.layer(self.layer).kind() else { unreachable!("the layer is dense") };
         let [weight, _] = dense.parameters();
         let columns = dense.weight().ncols();
-        space.resize(weight.len());
-        space.copy_from_slice(weight);
-        make_lower(space, columns, spread);
-        Rows { data: space, width: self.lanes, stride: columns }
+        space.lower.resize(weight.len());
+        space.lower.copy_from_slice(weight);
+        space.make_lower(columns);
+        Rows { data: &space.lower, width: self.lanes, stride: columns }
     }
 }
 
@@ -74,61 +73,49 @@ fn next<T: Scalar>(net: &Network<T>, layer: LayerId) -> usize {
     net.readers(layer).map(of).sum()
 }
 
-/// Turns the rows of a matrix, of `columns` numbers each, so that row k has nothing behind number k: `W ← L`.
-fn make_lower<T: Scalar>(matrix: &mut [T], columns: usize, spread: Spread) {
-    let rows = matrix.len() / columns;
-    for c in 0..rows.min(columns) {
-        let (above, below) = matrix.split_at_mut((c + 1) * columns);
-        let v = &mut above[c * columns + c..];
-        let Some(reflection) = Reflection::of(v) else { continue };
-        spread.rows(below, columns, (1 << 14) / columns + 1, |_, rows| {
-            vectorized(
-                #[inline(always)]
-                || rows.chunks_exact_mut(columns).for_each(|row| reflection.apply(v, &mut row[c..])),
-            );
-        });
-        v.fill(T::zero());
-        v[0] = reflection.length;
+/// The memory of a rotation, kept for the next one.
+pub(crate) struct RotationSpace<T> {
+    lower: Buffer<T>,
+    factors: Buffer<T>,
+    stack: (usize, MemBuffer),
+}
+
+impl<T> Default for RotationSpace<T> {
+    fn default() -> Self {
+        RotationSpace {
+            lower: Buffer::default(),
+            factors: Buffer::default(),
+            stack: (0, MemBuffer::new(StackReq::EMPTY)),
+        }
     }
 }
 
-/// `x ← x + factor (v · x) v`, which turns what v has been to `(length, 0, …, 0)`.
-struct Reflection<T> {
-    factor: T,
-    length: T,
+impl<T> fmt::Debug for RotationSpace<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RotationSpace")
+    }
 }
 
-impl<T: Scalar> Reflection<T> {
-    /// Makes v of the row that is to be turned; none if it is zero behind its first number.
-    fn of(v: &mut [T]) -> Option<Self> {
-        if v[1..].iter().all(|x| x.is_zero()) {
-            return None;
+impl<T: Scalar> RotationSpace<T> {
+    /// Turns the rows of the matrix, of so many numbers each, until row k has nothing behind number k: `W ← L`. By columns it
+    /// is Wᵀ = Qᵀ Lᵀ, a QR factorization.
+    fn make_lower(&mut self, columns: usize) {
+        let RotationSpace { lower, factors, stack: (bytes, stack) } = self;
+        let rows = lower.len() / columns;
+        let (rank, block) = (rows.min(columns), recommended_block_size::<T>(columns, rows));
+        factors.resize(block * rank);
+        let request = qr_in_place_scratch::<T>(columns, rows, block, Par::Seq, Spec::default());
+        let needed = request.unaligned_bytes_required();
+        if *bytes < needed {
+            (*bytes, *stack) = (needed, MemBuffer::new(request));
         }
-        // Scaled, or the squares overflow.
-        let largest = v.iter().fold(T::zero(), |largest, x| largest.max(x.abs()));
-        v.iter_mut().for_each(|x| *x /= largest);
-        let norm = v.iter().fold(T::zero(), |sum, &x| x.mul_add(x, sum)).sqrt();
-        // The sign that adds up.
-        let length = if v[0] > T::zero() { -norm } else { norm };
-        v[0] -= length;
-        // vᵀ v = -2 length v₀.
-        Some(Reflection { factor: (length * v[0]).recip(), length: length * largest })
-    }
-
-    #[inline(always)]
-    fn apply(&self, v: &[T], x: &mut [T]) {
-        let (vectors, rest) = v.as_chunks::<8>();
-        let (of_x, rest_of_x) = x.as_chunks::<8>();
-        let mut sums = [T::zero(); 8];
-        for (v, x) in vectors.iter().zip(of_x) {
-            for i in 0..8 {
-                sums[i] = v[i].mul_add(x[i], sums[i]);
-            }
+        let transposed = MatMut::from_column_major_slice_mut(&mut lower[..], columns, rows);
+        let factors = MatMut::from_column_major_slice_mut(&mut factors[..], block, rank);
+        qr_in_place(transposed, factors, Par::Seq, MemStack::new(stack), Spec::default());
+        for (k, row) in lower.chunks_exact_mut(columns).enumerate() {
+            // The reflections lie here.
+            row[columns.min(k + 1)..].fill(T::zero());
         }
-        let sum =
-            sums.into_iter().chain(rest.iter().zip(rest_of_x).map(|(&v, &x)| v * x)).fold(T::zero(), |s, t| s + t);
-        let scale = sum * self.factor;
-        x.iter_mut().zip(v).for_each(|(x, &v)| *x = v.mul_add(scale, *x));
     }
 }
 
@@ -151,30 +138,21 @@ mod tests {
                         _ => test_number(k * columns + j) * scale,
                     };
                     let matrix: Vec<f64> = (0..rows * columns).map(|at| number(at / columns, at % columns)).collect();
-                    let mut lower = matrix.clone();
-                    make_lower(&mut lower, columns, Spread::Here);
+                    let mut space = RotationSpace::default();
+                    space.lower.resize(matrix.len());
+                    space.lower.copy_from_slice(&matrix);
+                    space.make_lower(columns);
+                    let lower = &space.lower[..];
                     let product = |matrix: &[f64], a: usize, b: usize| -> f64 {
                         (0..columns).map(|j| matrix[a * columns + j] / scale * (matrix[b * columns + j] / scale)).sum()
                     };
                     for (a, b) in (0..rows).flat_map(|a| (0..rows).map(move |b| (a, b))) {
-                        let (made, exact) = (product(&lower, a, b), product(&matrix, a, b));
+                        let (made, exact) = (product(lower, a, b), product(&matrix, a, b));
                         assert!((made - exact).abs() < 1e-13, "{rows}×{columns}, kind {kind}: {made} for {exact}");
                     }
                     assert!((0..rows * columns).all(|at| at % columns <= at / columns || lower[at] == 0.0));
                 }
             }
         }
-    }
-
-    /// The same bits whoever makes the rows.
-    #[test]
-    fn threads_make_the_same() {
-        let matrix: Vec<f32> = (0..200 * 300).map(|at| test_number(at) as f32).collect();
-        let made = [Spread::Here, Spread::Threads].map(|spread| {
-            let mut lower = matrix.clone();
-            make_lower(&mut lower, 300, spread);
-            lower
-        });
-        assert_eq!(made[0], made[1]);
     }
 }

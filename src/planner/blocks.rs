@@ -15,6 +15,13 @@ pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64, points: Points)
     width_beside(1, lanes, operations, points).max(31)
 }
 
+/// The same of rotated inputs at many points: in every block the rows before its first lane are zero, in more of them the more
+/// blocks there are.
+pub(crate) fn lane_width_rotated(lanes: usize, _: u64, _: Points) -> usize {
+    const BLOCKS: usize = 8;
+    lanes.div_ceil(BLOCKS).next_multiple_of(8).min(64)
+}
+
 /// Whether so many tangents of one point are best carried beside its values, all at once: then the weights are read once
 /// for both, by all threads together, which each write a part of what the others read next. That pays where the caches of
 /// a core do not hold the weights.

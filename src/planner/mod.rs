@@ -6,7 +6,7 @@
 mod blocks;
 mod strategies;
 
-pub(crate) use blocks::{lane_width, lane_width_with_sum, sample_block, values_beside};
+pub(crate) use blocks::{lane_width, lane_width_rotated, lane_width_with_sum, sample_block, values_beside};
 
 use crate::apart::{self, Colors};
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
@@ -60,6 +60,8 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) order: Order,
     pub(crate) with_jacobian: bool,
     pub(crate) points: Points,
+    /// How many they are about; one if that is not known.
+    pub(crate) count: usize,
     pub(crate) max_bytes: u64,
     pub(crate) lanes: Option<LaneKind>,
     pub(crate) tile: Option<usize>,
@@ -68,6 +70,8 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) width: &'a dyn Fn(usize) -> usize,
     /// The same where every block has one lane more.
     pub(crate) wide: &'a dyn Fn(usize) -> usize,
+    /// The same of rotated inputs.
+    pub(crate) rotated: &'a dyn Fn(usize) -> usize,
     /// Whether at one point so many tangents are carried beside the values.
     pub(crate) values_beside: &'a dyn Fn(usize) -> bool,
 }
@@ -129,7 +133,7 @@ impl<T: Scalar> Planner<'_, T> {
         let diagonal = self.sparsity.hessian_diagonal()?;
         let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
         let may_rotate = quantity == Quantity::Laplacian && self.lanes.is_none();
-        let rotation = if may_rotate { Rotation::of(self.net, self.points) } else { None };
+        let rotation = if may_rotate { Rotation::of(self.net, self.count) } else { None };
         let wanted = Wanted { diagonal, jacobian, rotation };
         match forced {
             Some(Strategy::ReverseOverForward) => {

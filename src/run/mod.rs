@@ -71,7 +71,7 @@ impl<'a, T: Scalar> Run<'a, T> {
             return self.points(buffers);
         };
         lend(&self.workspace.rotated, |space| {
-            let rotated = rotation.make(self.net, space, self.spread);
+            let rotated = rotation.make(self.net, space);
             Run { rotated: Some(rotated), ..*self }.points(buffers)
         })
     }
