@@ -6,7 +6,7 @@ use crate::error::{Result, ensure};
 use crate::memory;
 use crate::network::{Network, Structure};
 use crate::pattern::Pattern;
-use crate::planner::{Planner, lane_width, lane_width_rotated, lane_width_with_sum, sample_block, values_beside};
+use crate::planner::{Planner, lane_width, lane_width_of_sums, lane_width_with_sum, sample_block, values_beside};
 use crate::program::{Program, Target};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
@@ -196,7 +196,7 @@ impl Plan {
             tasks,
             width: &width(lane_width),
             wide: &width(lane_width_with_sum),
-            rotated: &width(lane_width_rotated),
+            narrow: &width(lane_width_of_sums),
             values_beside: &|lanes| {
                 lane_block.is_none_or(|most| lanes <= most) && values_beside(lanes, net.operations(), points)
             },
@@ -217,7 +217,7 @@ impl Plan {
             outputs: m,
             quantity,
             strategy: made.strategy,
-            samples: if made.program.is_at_a_point() { 1 } else { sample_block::<T>(lanes, row, per_sample) },
+            samples: if made.program.is_at_a_point() { 1 } else { sample_block::<T>(lanes, row, per_sample, count) },
             program: made.program,
             jacobian: made.jacobian,
             diagonal: made.diagonal,

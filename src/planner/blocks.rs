@@ -15,11 +15,11 @@ pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64, points: Points)
     width_beside(1, lanes, operations, points).max(31)
 }
 
-/// The same of rotated inputs at many points: in every block the rows before its first lane are zero, in more of them the more
-/// blocks there are.
-pub(crate) fn lane_width_rotated(lanes: usize, _: u64, _: Points) -> usize {
-    const BLOCKS: usize = 8;
-    lanes.div_ceil(BLOCKS).next_multiple_of(8).min(64)
+/// The same where lanes are squared and summed on the way: at many points as few as fill a vector with the numbers of a
+/// sample, so that many samples lie side by side, whose sums are made in whole vectors. (Of rotated inputs, more numbers are
+/// zero the more blocks there are.)
+pub(crate) fn lane_width_of_sums(lanes: usize, operations: u64, points: Points) -> usize {
+    if points == Points::Many { with_the_rest(lanes, 8) } else { lane_width(lanes, operations, points) }
 }
 
 /// Whether so many tangents of one point are best carried beside its values, all at once: then the weights are read once
@@ -41,10 +41,7 @@ fn width_beside(others: usize, lanes: usize, operations: u64, points: Points) ->
     }
     let quarter = lanes.div_ceil(4);
     if points == Points::Many {
-        let width = quarter.next_multiple_of(8).min(128);
-        // A block of few lanes takes as long to read the weights as any other: they go with the others.
-        let few = (1..width / 2).contains(&(lanes % width));
-        return if few && lanes > width { lanes.div_ceil(lanes / width) } else { width };
+        return with_the_rest(lanes, quarter.next_multiple_of(8).min(32));
     }
     let time = |width: usize| CORES.iter().map(|cores| cores * time_on(*cores, others, lanes, width)).sum::<usize>();
     let width = (16..=quarter.clamp(32, 128)).min_by_key(|&width| time(width)).expect("several widths");
@@ -52,21 +49,32 @@ fn width_beside(others: usize, lanes: usize, operations: u64, points: Points) ->
     if lanes.div_ceil(width) == 2 { lanes.div_ceil(2) } else { width }
 }
 
+/// Blocks of a width, or wider ones: a block of few lanes takes as long to read the weights as any other, and these go with
+/// the others.
+fn with_the_rest(lanes: usize, width: usize) -> usize {
+    let few = (1..width / 2).contains(&(lanes % width));
+    if few && lanes > width { lanes.div_ceil(lanes / width) } else { width }
+}
+
 /// A plan is the same for every number of threads; blocks suit those that most have.
 const CORES: [usize; 3] = [1, 2, 4];
 
-/// How long lanes in blocks of a width take so many cores. Each takes block after block; where there are fewer blocks
-/// than cores, these share the work inside.
+/// How long lanes in blocks of a width take so many cores. Where there are fewer blocks than cores, these share the work
+/// inside.
 fn time_on(cores: usize, others: usize, lanes: usize, width: usize) -> usize {
     let block = |width: usize| if width == 0 { 0 } else { time_of_block(width + others) };
-    let (whole, rest) = (lanes / width, lanes % width);
-    let blocks = whole + usize::from(rest > 0);
-    if blocks < cores {
-        return (whole * block(width) + block(rest)) / cores;
+    if lanes.div_ceil(width) < cores {
+        return (lanes / width * block(width) + block(lanes % width)) / cores;
     }
+    longest(cores, lanes, width, block)
+}
+
+/// How long the busiest of so many cores takes, each of which takes block after block.
+fn longest(cores: usize, all: usize, of_block: usize, time: impl Fn(usize) -> usize) -> usize {
+    let (blocks, rest) = (all.div_ceil(of_block), all % of_block);
     // Whoever has one block more than the others may have the shorter one.
     let (rounds, alone) = (blocks.div_ceil(cores), (blocks - 1).is_multiple_of(cores));
-    if rest > 0 && alone { (rounds - 1) * block(width) + block(rest) } else { rounds * block(width) }
+    if rest > 0 && alone { (rounds - 1) * time(of_block) + time(rest) } else { rounds * time(of_block) }
 }
 
 /// Lanes of a product that registers hold at once.
@@ -83,8 +91,9 @@ fn time_of_block(lanes: usize) -> usize {
 
 /// Samples in one sweep, where rows have so many numbers for each: as many as fill a block of lanes, as long as the
 /// buffers stay small; whole vectors of them, and where rows are short whole pieces. All this is counted in bytes: of
-/// numbers half as long there are twice as many.
-pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usize) -> usize {
+/// numbers half as long there are twice as many. Up to half of them, if `count` points, one if that is not known, are then more
+/// evenly shared out among cores.
+pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usize, count: usize) -> usize {
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
     const SHORT: usize = 4;
@@ -96,7 +105,16 @@ pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usiz
         (LANES * of_f64 / lanes.max(1)).clamp(1, 64 * of_f64).next_multiple_of(vector)
     };
     let fitting = (NUMBERS * of_f64 / numbers_per_sample.max(1)).clamp(1, samples);
-    if fitting >= vector { fitting / vector * vector } else { fitting }
+    if fitting < vector {
+        return fitting;
+    }
+    let most = fitting / vector;
+    let time = |samples: usize| -> usize {
+        CORES.map(|cores| cores * longest(cores, count, samples, |samples| samples)).iter().sum()
+    };
+    // Only if that is worth reading the weights more often.
+    let evener = |best: usize, samples: usize| if 32 * time(samples) < 31 * time(best) { samples } else { best };
+    (most.div_ceil(2)..=most).rev().map(|vectors| vectors * vector).reduce(evener).expect("at least one vector")
 }
 
 #[cfg(test)]
@@ -138,17 +156,30 @@ mod tests {
     #[test]
     fn samples_are_whole_vectors() {
         for (lanes, row, samples) in [(1, 1, 96), (3, 3, 96), (3, 6, 64), (11, 11, 24), (31, 31, 8), (500, 501, 8)] {
-            assert_eq!(sample_block::<f64>(lanes, row, 1 << 12), samples, "{lanes} lanes");
-            assert_eq!(sample_block::<f32>(lanes, row, 1 << 12), 2 * samples, "{lanes} lanes");
+            assert_eq!(sample_block::<f64>(lanes, row, 1 << 12, 1 << 20), samples, "{lanes} lanes");
+            assert_eq!(sample_block::<f32>(lanes, row, 1 << 12, 1 << 20), 2 * samples, "{lanes} lanes");
         }
-        assert_eq!([1 << 16, 1 << 20, 1 << 30].map(|numbers| sample_block::<f64>(2, 2, numbers)), [64, 4, 1]);
+        assert_eq!([1 << 16, 1 << 20, 1 << 30].map(|numbers| sample_block::<f64>(2, 2, numbers, 1 << 20)), [64, 4, 1]);
+    }
+
+    /// Of 228 points 32 at a time leave one of two cores with 128, 16 at a time with 116.
+    #[test]
+    fn samples_are_shared_out_evenly() {
+        let samples = |count: usize| sample_block::<f64>(9, 9, 1 << 12, count);
+        assert_eq!([1, 64, 228, 256, 1000].map(samples), [32, 16, 16, 32, 32]);
+        assert_eq!(longest(2, 228, 32, |samples| samples), 128);
+        assert_eq!(longest(2, 228, 16, |samples| samples), 116);
+        assert_eq!(longest(1, 228, 32, |samples| samples), 228);
     }
 
     #[test]
     fn samples_fill_them_at_many_points() {
-        for (lanes, width) in [(8, 8), (10, 10), (30, 8), (50, 17), (60, 16)] {
+        for (lanes, width) in [(8, 8), (10, 10), (30, 8), (50, 17), (60, 16), (784, 32)] {
             assert_eq!(lane_width(lanes, LARGE, Points::Many), width, "{lanes} lanes");
         }
-        assert_eq!(lane_width(784, LARGE, Points::Many), 131);
+        for (lanes, width) in [(3, 8), (8, 8), (10, 10), (12, 8), (30, 8), (50, 9), (784, 8)] {
+            assert_eq!(lane_width_of_sums(lanes, 1 << 10, Points::Many), width, "{lanes} lanes");
+        }
+        assert_eq!(lane_width_of_sums(784, LARGE, Points::One), lane_width(784, LARGE, Points::One));
     }
 }

@@ -6,7 +6,7 @@
 mod blocks;
 mod strategies;
 
-pub(crate) use blocks::{lane_width, lane_width_rotated, lane_width_with_sum, sample_block, values_beside};
+pub(crate) use blocks::{lane_width, lane_width_of_sums, lane_width_with_sum, sample_block, values_beside};
 
 use crate::apart::{self, Colors};
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
@@ -70,8 +70,8 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) width: &'a dyn Fn(usize) -> usize,
     /// The same where every block has one lane more.
     pub(crate) wide: &'a dyn Fn(usize) -> usize,
-    /// The same of rotated inputs.
-    pub(crate) rotated: &'a dyn Fn(usize) -> usize,
+    /// The same where lanes are summed on the way.
+    pub(crate) narrow: &'a dyn Fn(usize) -> usize,
     /// Whether at one point so many tangents are carried beside the values.
     pub(crate) values_beside: &'a dyn Fn(usize) -> bool,
 }

@@ -128,9 +128,8 @@ impl<T: Scalar> Planner<'_, T> {
         let tiles = self.tiles_of_sums(units)?;
         let together = quantity == Quantity::Laplacian && tiles.is_none();
         let results = if together { Results::Sums(diagonal) } else { Results::Entries(diagonal) };
-        let width = if units.are_rotated() { self.rotated } else { self.width };
         let (mut nodal, pattern, mut read) =
-            units.program(self.net, self.sparsity, results, self.with_jacobian, self.values_beside, width)?;
+            units.program(self.net, self.sparsity, results, self.with_jacobian, self.values_beside, self.narrow)?;
         let row_of = |i: usize| units.of_output.color(i) as usize;
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
         let mut read_jacobian = jacobian
