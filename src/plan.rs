@@ -273,6 +273,12 @@ impl Plan {
         self.colors
     }
 
+    /// Whether lanes are those of rotated inputs, which leave the Laplacian as it is and are fewer; see the
+    /// [`guide`](crate::guide::choosing).
+    pub fn has_rotated_inputs(&self) -> bool {
+        self.program.is_rotated()
+    }
+
     /// Groups of outputs that share an adjoint; 0 if the strategy has none.
     pub fn output_groups(&self) -> usize {
         self.groups
@@ -405,7 +411,7 @@ impl fmt::Display for Plan {
             write!(f, ", lanes by offset in {count} of {positions}")?;
         } else if self.lane_kind() == Some(LaneKind::Input) {
             write!(f, ", lanes by input")?;
-        } else if self.program.is_rotated() {
+        } else if self.has_rotated_inputs() {
             write!(f, ", lanes of rotated inputs")?;
         }
         // Lanes of two kinds are not to be compared with those of the oracle.

@@ -109,7 +109,8 @@ fn there_are_no_more_lanes_than_units() {
     let net = network(0, [50, 20, 8], 0);
     let lanes = |net: &Network, options: PlanOptions| {
         let plan = Plan::with(net, &options.strategy(Strategy::Nodal)).unwrap();
-        (plan.colors(), plan.to_string().contains("rotated inputs"), plan.input_colors().is_none())
+        assert_eq!(plan.to_string().contains("rotated inputs"), plan.has_rotated_inputs());
+        (plan.colors(), plan.has_rotated_inputs(), plan.input_colors().is_none())
     };
     let told = PlanOptions::new(Quantity::Laplacian).points(MANY);
     let apart = (50, false, false);

@@ -8,7 +8,8 @@
 //! order, which go no further than the last curved layer. Both are compressed.
 //!
 //! Exact if inputs of one color never meet in a curved unit that reaches an output (then a lane holds ∂z_k/∂x_j
-//! itself), and if no curved unit reaches two outputs of one color.
+//! itself), and if no curved unit reaches two outputs of one color. Of the sums of rows, the Laplacian, the inputs may be
+//! rotated before: see `rotation`.
 
 mod rotation;
 mod summing;

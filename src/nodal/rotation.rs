@@ -128,7 +128,9 @@ mod tests {
     /// whose squares overflow.
     #[test]
     fn rows_keep_their_products() {
-        for (rows, columns) in [(1, 1), (1, 5), (5, 1), (4, 9), (9, 4), (30, 64), (64, 30), (17, 17)] {
+        for (rows, columns) in
+            [(1, 1), (1, 5), (5, 1), (4, 9), (9, 4), (30, 64), (64, 30), (17, 17), (100, 70), (70, 200)]
+        {
             for scale in [1.0, 1e-200, 1e200] {
                 for kind in 0..4 {
                     let number = |k: usize, j: usize| match kind {

@@ -45,6 +45,7 @@ impl<T: Scalar> Summing<'_, T> {
             sums.fill(T::zero());
         }
         if operands[0].width == 0 {
+            debug_assert!(rows.end < units);
             return;
         }
         let second = match net.layer(layer).kind() {

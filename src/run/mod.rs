@@ -68,15 +68,15 @@ impl<'a, T: Scalar> Run<'a, T> {
     /// Computes all samples.
     pub(crate) fn all(&self, buffers: Buffers<'_, T>) -> Result<()> {
         let Program::Nodal(Nodal { rotation: Some(rotation), .. }) = &self.plan.program else {
-            return self.points(buffers);
+            return self.in_blocks(buffers);
         };
         lend(&self.workspace.rotated, |space| {
             let rotated = rotation.make(self.net, space);
-            Run { rotated: Some(rotated), ..*self }.points(buffers)
+            Run { rotated: Some(rotated), ..*self }.in_blocks(buffers)
         })
     }
 
-    fn points(&self, buffers: Buffers<'_, T>) -> Result<()> {
+    fn in_blocks(&self, buffers: Buffers<'_, T>) -> Result<()> {
         let count = self.points.len() / self.plan.inputs;
         if self.spread == Spread::Threads {
             self.reserve(count.min(self.plan.samples));

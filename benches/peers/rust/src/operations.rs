@@ -21,6 +21,9 @@
 //!                       sums          2 Σ_{l=2…L} c_l  +  2 Σ_{l=1…L-1} w_l s_l
 //! ```
 //!
+//! Where the inputs of a Laplacian are rotated, s_l is at most w_1, and the s_1 (s_1 - 1) / 2 zeros of the tangents behind
+//! the first layer are not multiplied in the second.
+//!
 //! The tangents behind the first layer and the adjoints before the last are its weights and cost nothing. Every strategy
 //! needs the value too. Functions and their slopes are not counted, nor is what windows lack at the borders.
 
@@ -51,7 +54,15 @@ struct Link {
 
 /// `None` for a network that is no chain of linear layers with curved functions in between.
 pub fn least<T: Scalar>(net: &Network<T>, plan: &Plan, with_jacobian: bool) -> Option<f64> {
-    let links = links(net)?;
+    let mut links = links(net)?;
+    let mut zeros = 0.0;
+    if plan.has_rotated_inputs() {
+        let most = links[0].units;
+        links.iter_mut().for_each(|link| link.sees = link.sees.map(|seen| seen.min(most)));
+        let lanes = links[0].sees[1];
+        // The last layer has no tangents.
+        zeros = if links.len() > 2 { links[1].units * lanes * (lanes - 1.0) } else { 0.0 };
+    }
     let last = links.len() - 1;
     let (inner, behind_first, before_last) = (&links[1..last.max(1)], &links[1..], &links[..last]);
     let sum = |links: &[Link], of: &dyn Fn(&Link) -> f64| 2.0 * links.iter().map(of).sum::<f64>();
@@ -78,7 +89,7 @@ pub fn least<T: Scalar>(net: &Network<T>, plan: &Plan, with_jacobian: bool) -> O
         }
         _ => return None,
     };
-    Some(value + lanes)
+    Some(value + lanes - zeros)
 }
 
 /// The window of a unit: positions on each axis, at all channels.
