@@ -56,7 +56,15 @@ fn networks() -> Vec<Network> {
     let kernel = ArrayD::from_shape_vec(IxDyn(&[1, 1, 3]), vec![0.5, -1.0, 0.7]).unwrap();
     let local =
         Network::chain([1, 40]).conv(kernel, None, &ConvOptions::default()).activation(Activation::Tanh).build();
-    vec![dense.unwrap(), large.unwrap(), conv.unwrap(), local.unwrap()]
+    // The inputs of a Laplacian are rotated.
+    let wide = Network::chain([60])
+        .dense(weight(50, 60), None)
+        .activation(Activation::Tanh)
+        .dense(weight(30, 50), None)
+        .activation(Activation::Tanh)
+        .dense(weight(1, 30), None)
+        .build();
+    vec![dense.unwrap(), large.unwrap(), conv.unwrap(), local.unwrap(), wide.unwrap()]
 }
 
 #[test]
@@ -68,18 +76,22 @@ fn the_second_run_allocates_nothing() {
 }
 
 fn check(threads: usize, allowed: usize) {
+    let mut rotated = 0;
     for net in networks() {
         for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian] {
-            let kinds = [LaneKind::Color, LaneKind::Offset, LaneKind::Input];
+            let kinds = [None, Some(LaneKind::Color), Some(LaneKind::Offset), Some(LaneKind::Input)];
             for (strategy, lanes) in Strategy::of(quantity).flat_map(|s| kinds.map(|lanes| (s, lanes))) {
-                let mut options = PlanOptions::new(quantity).strategy(strategy).lanes(lanes);
+                let options = PlanOptions::new(quantity).strategy(strategy);
+                // Left to the plan, for many points.
+                let mut options = lanes.map_or(options.clone().points(10_000), |lanes| options.lanes(lanes));
                 if quantity != Quantity::Jacobian {
                     options = options.with_jacobian();
                 }
                 let Ok(plan) = Plan::with(&net, &options) else {
-                    assert_ne!(lanes, LaneKind::Color);
+                    assert!(matches!(lanes, Some(LaneKind::Offset | LaneKind::Input)));
                     continue;
                 };
+                rotated += usize::from(plan.has_rotated_inputs());
                 for points in [1, 20] {
                     let xs = Random(2).numbers(points * net.inputs());
                     let mut value = vec![0.0; points * net.outputs()];
@@ -114,4 +126,5 @@ fn check(threads: usize, allowed: usize) {
             }
         }
     }
+    assert!(rotated > 0);
 }

@@ -8,6 +8,7 @@ use colorjet::{Activation, LaneKind, Network, Plan, PlanOptions, Quantity, Strat
 use ndarray::{Array1, Array2, Axis};
 use proptest::prelude::*;
 use random::Random;
+use rayon::ThreadPoolBuilder;
 
 /// Points that the plans are told of.
 const MANY: usize = 100_000;
@@ -125,4 +126,20 @@ fn there_are_no_more_lanes_than_units() {
     let b = skipping.dense("b", x, Array2::ones((20, 50)), None).unwrap();
     let y = skipping.product("y", a, b).unwrap();
     assert_eq!(lanes(&skipping.build(&[y]).unwrap(), told), apart);
+}
+
+/// Whoever computes them.
+#[test]
+fn bits_do_not_depend_on_threads() {
+    for kind in 0..7 {
+        let net = network(12, [70, 50, 20], kind);
+        let points = Array2::from_shape_vec((500, 70), Random(3).numbers(500 * 70)).unwrap();
+        let plan =
+            Plan::with(&net, &PlanOptions::new(Quantity::Laplacian).strategy(Strategy::Nodal).points(500)).unwrap();
+        assert!(plan.has_rotated_inputs());
+        let run = || plan.run_batch(&net, points.view()).unwrap().laplacian.unwrap();
+        let [one, many] =
+            [1, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run));
+        assert_eq!(one, many);
+    }
 }
