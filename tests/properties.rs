@@ -91,10 +91,11 @@ fn agrees_with_the_definitions(net: &Network, x: &Array1<f64>) -> Result<(), Tes
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// Layers so large that even a single lane of them is cut into pieces, which threads share.
+    /// Layers so large that even a single lane of them is cut into pieces, which threads share, and so deep that lanes beside
+    /// whole vectors are dot products.
     #[test]
     fn large_dense_layers_agree_with_the_definitions(
-        n in 2usize..5, first in 280usize..400, second in 200usize..400, m in 1usize..4, seed in any::<u64>(),
+        n in 2usize..28, first in 280usize..400, second in 200usize..400, m in 1usize..4, seed in any::<u64>(),
     ) {
         let mut random = Random(seed);
         let mut dense = |rows: usize, columns: usize| {

@@ -26,7 +26,8 @@ pub(crate) fn lane_width_of_sums(lanes: usize, operations: u64, points: Points) 
 /// for both, by all threads together, which each write a part of what the others read next. That pays where the caches of
 /// a core do not hold the weights.
 ///
-/// Not beside whole vectors of tangents: values would take a vector of their own.
+/// Not beside whole vectors of tangents: values would take a vector of their own, or, as a lane that is left over, another
+/// reading of the weights, which is no fewer than in a pass of their own.
 pub(crate) fn values_beside(lanes: usize, operations: u64, points: Points) -> bool {
     const LARGE: u64 = 1 << 20;
     const MOST: usize = 64;
@@ -109,6 +110,8 @@ pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usiz
         return fitting;
     }
     let most = fitting / vector;
+    // Of more points no block leaves a core waiting for long.
+    let count = count.min(1 << 20);
     let time = |samples: usize| -> usize {
         CORES.map(|cores| cores * longest(cores, count, samples, |samples| samples)).iter().sum()
     };
@@ -166,7 +169,7 @@ mod tests {
     #[test]
     fn samples_are_shared_out_evenly() {
         let samples = |count: usize| sample_block::<f64>(9, 9, 1 << 12, count);
-        assert_eq!([1, 64, 228, 256, 1000].map(samples), [32, 16, 16, 32, 32]);
+        assert_eq!([1, 64, 228, 256, 1000, usize::MAX].map(samples), [32, 16, 16, 32, 32, 32]);
         assert_eq!(longest(2, 228, 32, |samples| samples), 128);
         assert_eq!(longest(2, 228, 16, |samples| samples), 116);
         assert_eq!(longest(1, 228, 32, |samples| samples), 228);

@@ -121,6 +121,8 @@ fn padded<T: Scalar, const V: usize>(rest: &[T]) -> [T; V] {
     vector
 }
 
+/// The sum across each vector. These pass through memory: otherwise the compiler makes them all along the rows, number by
+/// number, and the products are several times as slow.
 #[inline(always)]
 fn totals<T: Scalar, const V: usize, const N: usize>(vectors: [[T; V]; N]) -> [T; N] {
     let vectors = black_box(vectors);
