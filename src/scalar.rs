@@ -1,7 +1,5 @@
 //! [`Scalar`]: the two precisions, and the dispatch to the vector instructions of the machine.
 
-use num_traits::Float;
-
 /// The numbers that a network computes in: `f32` or `f64`.
 ///
 /// Sealed: the kernels rely on IEEE arithmetic of 32 or 64 bits.
@@ -120,22 +118,34 @@ pub(crate) fn add_products<T: Scalar, const V: usize>(sum: &mut [T; V], weights:
 }
 
 /// The index and value of the first number that is not finite.
-pub(crate) fn first_non_finite<T: Float>(numbers: &[T]) -> Option<(usize, T)> {
+pub(crate) fn first_non_finite<T: Scalar>(numbers: &[T]) -> Option<(usize, T)> {
     const BLOCK: usize = 512;
-    // Whole blocks first, without a branch for each number: 0·v is not zero if v is not finite.
-    let sound = |block: &[T]| {
-        let (vectors, rest) = block.as_chunks::<16>();
-        let mut sum = [T::zero(); 16];
-        vectors.iter().for_each(|vector| (0..16).for_each(|k| sum[k] = sum[k] + vector[k] * T::zero()));
-        sum.iter().all(|s| s.is_finite()) && rest.iter().all(|v| v.is_finite())
-    };
-    let start = BLOCK
-        * vectorized(
-            #[inline(always)]
-            || numbers.chunks(BLOCK).position(|block| !sound(block)),
-        )?;
-    let k = start + numbers[start..].iter().position(|v| !v.is_finite())?;
+    // Whole blocks first.
+    let sound = vectorized(
+        #[inline(always)]
+        || {
+            let mut sound = 0;
+            for block in numbers.chunks(BLOCK) {
+                if !all_finite(block) {
+                    break;
+                }
+                sound += block.len();
+            }
+            sound
+        },
+    );
+    let k = sound + numbers[sound..].iter().position(|v| !v.is_finite())?;
     Some((k, numbers[k]))
+}
+
+/// Whether all numbers are finite, without a branch for each.
+#[inline(always)]
+fn all_finite<T: Scalar>(numbers: &[T]) -> bool {
+    let mut finite = true;
+    for &v in numbers {
+        finite &= v.is_finite();
+    }
+    finite
 }
 
 /// Numbers from -0.4 to 0.6, neither regular nor drawn, for tests of kernels.
