@@ -13,16 +13,17 @@
 //! zero: what is padded with zeros takes no part.
 
 use super::Wanted;
-use super::fans::Sums;
+use super::fans::{Sums, Transposed};
 use super::frame::{Frame, Span};
-use super::kernel::{Factor, Product};
+use super::kernel::Factor;
 use super::linear::InBox;
 use super::lines::{Carried, Lines};
 use super::locals::{Local, Needed};
 use super::sweep::{put, take};
 use super::values::{Function, Inputs};
+use super::weights::weigh;
 use crate::buffer::Buffer;
-use crate::layer::stencil::{AXES, Link, Position, Weights, minus};
+use crate::layer::stencil::{AXES, Weights, minus};
 use crate::layer::{Elementwise, Kind, Lanes, Slopes};
 use crate::network::{LayerId, Network};
 use crate::rows::Rows;
@@ -53,7 +54,8 @@ struct Back {
     sums: Vec<Sums>,
 }
 
-/// Values, slopes and adjoints in a box, made before the lanes.
+/// Values, slopes and adjoints in a box, made before the lanes; of curved layers their [weights](super::weights), in place
+/// of adjoints.
 #[derive(Clone, Copy)]
 pub(super) struct Ready<'a, T> {
     pub(super) values: InBox<'a, T>,
@@ -138,11 +140,14 @@ impl Adjoints {
     fn back<T: Scalar>(&self, net: &Network<T>, locals: &[Option<Local>], frame: &Frame, id: LayerId) -> Vec<Back> {
         let Some(layer) = &self.lines.layers[id.index()] else { return Vec::new() };
         let of_reader = |(reader, place): (LayerId, usize)| {
-            let (from, local) = (self.lines.layers[reader.index()].as_ref()?, locals[reader.index()].as_ref()?);
+            self.lines.layers[reader.index()].as_ref()?;
+            let local = locals[reader.index()].as_ref()?;
             let sums = match net.layer(reader).kind().linear() {
                 Some(linear) if linear.across_channels().is_none() => {
                     let shared = matches!(linear.weights(&local.place), Weights::Shared(_));
-                    transposed(layer, from, local, place, shared, frame)
+                    let (channels, rows, line) = (layer.place.channels, layer.orders_of(0), frame.line());
+                    let factor = |weight| Factor { weight, constant: None };
+                    Transposed { local, place, channels, rows, line, shared }.sums(|l| -frame.step(l.shift), factor)
                 }
                 _ => Vec::new(),
             };
@@ -170,51 +175,6 @@ impl Adjoints {
         }
         products
     }
-}
-
-/// The sums that a linear reader's reverse is, for channels of the operand that are read alike.
-fn transposed(
-    layer: &Carried,
-    reader: &Carried,
-    local: &Local,
-    place: usize,
-    shared: bool,
-    frame: &Frame,
-) -> Vec<Sums> {
-    // For each channel of the operand the channels that read it, from where, and with which weights.
-    let mut reads: Vec<Vec<(usize, Position, u32)>> = vec![Vec::new(); layer.place.channels];
-    for fan in &local.fans {
-        for &Link { channel, shift, weight, .. } in fan.links.iter().filter(|link| link.operand == place) {
-            reads[channel].extend(fan.channels.clone().enumerate().map(|(k, to)| (to, shift, (weight + k) as u32)));
-        }
-    }
-    let alike = |a: &[(usize, Position, u32)], b: &[(usize, Position, u32)]| {
-        a.iter().map(|read| (read.0, read.1)).eq(b.iter().map(|read| (read.0, read.1)))
-    };
-    let lanes = layer.orders_of(0);
-    let mut sums = Vec::new();
-    let mut start = 0;
-    while start < reads.len() {
-        // Without weights channels are added one by one.
-        let more = reads[start + 1..].iter().take_while(|next| shared && alike(&reads[start], next)).count();
-        let channels = start..start + 1 + more;
-        let read = |lane: usize, &(from, shift, _): &(usize, Position, u32)| Product {
-            lane,
-            operand: 0,
-            line: reader.line(from, lane) * frame.line(),
-            rise: 0,
-            step: -frame.step(shift),
-            factor: Factor { weight: 0, constant: None },
-        };
-        let of_lane = |lane: usize| reads[start].iter().map(move |of_channel| read(lane, of_channel));
-        let products: Vec<Product> = (0..lanes).flat_map(of_lane).collect();
-        let factor = |number: usize, k: usize| Factor { weight: reads[start + k][number].2, constant: None };
-        let of_product = |number: usize| (0..channels.len()).map(move |k| factor(number, k));
-        let arranged = (0..reads[start].len()).filter(|_| shared).flat_map(of_product).collect();
-        sums.push(Sums::apart(channels.clone(), lanes, &products, arranged));
-        start = channels.end;
-    }
-    sums
 }
 
 impl Adjoints {
@@ -263,26 +223,82 @@ impl Adjoints {
         let InBox { net, frame, .. } = values;
         let (line, rows) = (frame.line(), outputs.len());
         for (id, _) in net.layers().rev() {
-            let Some(layer) = &self.lines.layers[id.index()] else { continue };
-            let slot = self.lines.schedule.slot(id);
-            let mut block = take(adjoints, slot);
-            let out = &mut block[..layer.all_lines() * line];
-            out.fill(T::zero());
-            if self.heads.contains(&id) {
-                self.load(values, id, of_heads, rows, out, scratch);
-                let of_channels = out.chunks_exact(rows * line).zip(values.block(id).chunks_exact(line));
-                for (adjoints, value) in of_channels {
-                    for (output, adjoint) in outputs.iter_mut().zip(adjoints.chunks_exact(line)) {
-                        let rows = frame.rows(own);
-                        *output = rows.fold(*output, |sum, at| sum + dot(&adjoint[at.clone()], &value[at]));
+            if let Some(layer) = &self.lines.layers[id.index()] {
+                let slot = self.lines.schedule.slot(id);
+                let mut block = take(adjoints, slot);
+                let out = &mut block[..layer.all_lines() * line];
+                let mut accum = Accum::Replace;
+                if self.heads.contains(&id) {
+                    self.load(values, id, of_heads, rows, out, scratch);
+                    accum = Accum::Add;
+                    let of_channels = out.chunks_exact(rows * line).zip(values.block(id).chunks_exact(line));
+                    for (adjoints, value) in of_channels {
+                        for (output, adjoint) in outputs.iter_mut().zip(adjoints.chunks_exact(line)) {
+                            let rows = frame.rows(own);
+                            *output = rows.fold(*output, |sum, at| sum + dot(&adjoint[at.clone()], &value[at]));
+                        }
                     }
                 }
+                for back in &self.back[id.index()] {
+                    if let Kind::Elementwise(_) = net.layer(back.reader).kind() {
+                        self.function(slopes, back.reader, adjoints, Some((&mut *out, accum)));
+                    } else {
+                        let adjoints = InBox { lines: &self.lines, buffers: adjoints, ..values };
+                        adjoints.send_back(values, layer, back, accum, out, scratch);
+                    }
+                    accum = Accum::Add;
+                }
+                values.clean(layer, layer.run.clone(), out);
+                put(adjoints, slot, block);
             }
-            let ready = Ready { values, slopes, adjoints: InBox { lines: &self.lines, buffers: adjoints, ..values } };
-            self.back[id.index()].iter().for_each(|back| ready.pull(layer, back, rows, out, scratch));
-            values.clean(layer, layer.run.clone(), out);
-            put(adjoints, slot, block);
+            // Readers that have now sent their adjoints to all operands.
+            for (reader, place) in net.readers(id) {
+                let operands = net.operands(reader).iter().enumerate();
+                match net.layer(reader).kind() {
+                    Kind::Elementwise(_) if self.lines.layers[id.index()].is_none() => {
+                        self.function(slopes, reader, adjoints, None);
+                    }
+                    Kind::Product if operands.min_by_key(|(_, o)| o.index()) == Some((place, &id)) => {
+                        if let Some(layer) = &self.lines.layers[reader.index()] {
+                            let slot = self.lines.schedule.slot(reader);
+                            let mut block = take(adjoints, slot);
+                            weigh(None, &mut block[..layer.all_lines() * line]);
+                            put(adjoints, slot, block);
+                        }
+                    }
+                    _ => {}
+                }
+            }
         }
+    }
+
+    /// What a function sends back to its operand, in place of what is there or added to it, if that has an adjoint; and
+    /// its own adjoints become weights.
+    fn function<T: Scalar>(
+        &self,
+        slopes: InBox<'_, T>,
+        id: LayerId,
+        adjoints: &mut [Buffer<T>],
+        mut operand: Option<(&mut [T], Accum)>,
+    ) {
+        let Some(layer) = &self.lines.layers[id.index()] else { return };
+        let (line, slot) = (slopes.frame.line(), self.lines.schedule.slot(id));
+        let mut block = take(adjoints, slot);
+        for (channel, lanes) in layer.lanes.iter().enumerate() {
+            let rows = layer.lines[channel] * line..layer.lines[channel + 1] * line;
+            let adjoint = &mut block[rows.clone()];
+            if let Some((out, accum)) = &mut operand {
+                let first = Rows::new(slopes.line(id, channel, 0, false), line);
+                let slopes = Slopes { first, second: Rows::none() };
+                let lanes = Lanes { count: lanes.len(), samples: line };
+                Elementwise::reverse(0..1, slopes, lanes, Rows::new(adjoint, adjoint.len()), *accum, &mut out[rows]);
+            }
+            if slopes.carried(id).second {
+                let second = slopes.line(id, channel, 0, true);
+                adjoint.chunks_exact_mut(line).for_each(|adjoint| weigh(Some(second), adjoint));
+            }
+        }
+        put(adjoints, slot, block);
     }
 
     /// The adjoints of a head, as lines.
@@ -299,7 +315,9 @@ impl Adjoints {
         let (line, place) = (frame.line(), &self.lines.carried(head).place);
         for (channel, out) in out.chunks_exact_mut(rows * line).enumerate() {
             frame.stretches(place, around, |units, numbers| {
-                let Some(units) = units else { return };
+                let Some(units) = units else {
+                    return out.chunks_exact_mut(line).for_each(|line| line[numbers.clone()].fill(T::zero()));
+                };
                 let first = channel * place.positions();
                 let units = first + units.start..first + units.end;
                 if rows == 1 {
@@ -316,38 +334,40 @@ impl Adjoints {
     }
 }
 
-impl<'a, T: Scalar> Ready<'a, T> {
-    /// Adds what a reader sends back.
-    fn pull(&self, layer: &Carried, back: &Back, rows: usize, out: &mut [T], scratch: &mut [T]) {
-        let Ready { values, slopes, adjoints } = *self;
+impl<T: Scalar> InBox<'_, T> {
+    /// What a reader that is no function sends back, in place of what is there or added to it; of adjoints.
+    fn send_back(
+        &self,
+        values: InBox<'_, T>,
+        layer: &Carried,
+        back: &Back,
+        accum: Accum,
+        out: &mut [T],
+        scratch: &mut [T],
+    ) {
         let &Back { reader, place, ref sums } = back;
-        let (net, line) = (adjoints.net, adjoints.frame.line());
-        let block = adjoints.block(reader).chunks_exact(rows * line);
-        let of_channels = out.chunks_exact_mut(rows * line).zip(block).enumerate();
-        match net.layer(reader).kind() {
-            Kind::Elementwise(_) => of_channels.for_each(|(channel, (out, adjoint))| {
-                let first = Rows::new(slopes.line(reader, channel, 0, false), line);
-                let slopes = Slopes { first, second: Rows::none() };
-                let lanes = Lanes { count: rows, samples: line };
-                Elementwise::reverse(0..1, slopes, lanes, Rows::new(adjoint, rows * line), Accum::Add, out);
-            }),
-            Kind::Product => {
-                // ā_q[p + s_q] += z_{1-q}[p + s_{1-q}] ā[p].
-                let shifts = &adjoints.carried(reader).shifts;
-                let (here, there) = (shifts[place], shifts[1 - place]);
-                let [from, partner] = [minus([0; AXES], here), minus(there, here)].map(|s| adjoints.frame.step(s));
-                let run = |by: isize| {
-                    let start = layer.run.start.checked_add_signed(by).expect("within the box");
-                    start..start + layer.run.len()
-                };
-                for (channel, (out, adjoint)) in of_channels {
-                    let value = &values.line(net.operands(reader)[1 - place], channel, 0, false)[run(partner)];
-                    for (out, adjoint) in out.chunks_exact_mut(line).zip(adjoint.chunks_exact(line)) {
-                        add_products_of(value, &adjoint[run(from)], &mut out[layer.run.clone()]);
-                    }
+        let (net, line, rows) = (self.net, self.frame.line(), layer.orders_of(0));
+        if !matches!(net.layer(reader).kind(), Kind::Product) {
+            return self.reverse(layer, (reader, sums), accum, out, scratch);
+        }
+        // ā_q[p + s_q] += z_{1-q}[p + s_{1-q}] ā[p].
+        let shifts = &self.carried(reader).shifts;
+        let (here, there) = (shifts[place], shifts[1 - place]);
+        let [from, partner] = [minus([0; AXES], here), minus(there, here)].map(|s| self.frame.step(s));
+        let run = |by: isize| {
+            let start = layer.run.start.checked_add_signed(by).expect("within the box");
+            start..start + layer.run.len()
+        };
+        let block = self.block(reader).chunks_exact(rows * line);
+        for (channel, (out, adjoint)) in out.chunks_exact_mut(rows * line).zip(block).enumerate() {
+            let value = &values.line(net.operands(reader)[1 - place], channel, 0, false)[run(partner)];
+            for (out, adjoint) in out.chunks_exact_mut(line).zip(adjoint.chunks_exact(line)) {
+                let out = &mut out[layer.run.clone()];
+                if accum == Accum::Replace {
+                    out.fill(T::zero());
                 }
+                add_products_of(value, &adjoint[run(from)], out);
             }
-            _ => adjoints.reverse(layer, reader, sums, out, scratch),
         }
     }
 }

@@ -170,6 +170,57 @@ impl Pulled {
     }
 }
 
+/// What the sums are made of that send lines of a layer's channels back to one of its operands; there is one for each channel
+/// and row, `[channel][row][position]`.
+pub(super) struct Transposed<'a> {
+    pub(super) local: &'a Local,
+    /// Which operand, how many channels that has, and rows.
+    pub(super) place: usize,
+    pub(super) channels: usize,
+    pub(super) rows: usize,
+    /// Numbers of a line.
+    pub(super) line: usize,
+    /// Whether there are weights, the same at every position.
+    pub(super) shared: bool,
+}
+
+impl Transposed<'_> {
+    /// The sums, for channels of the operand that are read alike. `step(link)` is from a number of the result to the one that
+    /// is read, `factor(weight)` what that is taken times.
+    pub(super) fn sums(&self, step: impl Fn(&Link) -> isize, factor: impl Fn(u32) -> Factor) -> Vec<Sums> {
+        // For each channel of the operand the channels that read it, from where, and with which weights.
+        let mut reads: Vec<Vec<(usize, isize, u32)>> = vec![Vec::new(); self.channels];
+        for fan in &self.local.fans {
+            for link in fan.links.iter().filter(|link| link.operand == self.place) {
+                let of_channels = fan.channels.clone().enumerate();
+                reads[link.channel].extend(of_channels.map(|(k, to)| (to, step(link), (link.weight + k) as u32)));
+            }
+        }
+        let alike = |a: &[(usize, isize, u32)], b: &[(usize, isize, u32)]| {
+            a.iter().map(|read| (read.0, read.1)).eq(b.iter().map(|read| (read.0, read.1)))
+        };
+        let mut sums = Vec::new();
+        let mut start = 0;
+        while start < reads.len() {
+            // Without weights channels are added one by one.
+            let more = reads[start + 1..].iter().take_while(|next| self.shared && alike(&reads[start], next)).count();
+            let channels = start..start + 1 + more;
+            let read = |lane: usize, &(from, step, _): &(usize, isize, u32)| {
+                let line = (from * self.rows + lane) * self.line;
+                Product { lane, operand: 0, line, rise: 0, step, factor: Factor { weight: 0, constant: None } }
+            };
+            let of_lane = |lane: usize| reads[start].iter().map(move |of_channel| read(lane, of_channel));
+            let products: Vec<Product> = (0..self.rows).flat_map(of_lane).collect();
+            let of_product = |number: usize| reads[channels.clone()].iter().map(move |reads| reads[number].2);
+            let numbers = (0..reads[start].len()).filter(|_| self.shared);
+            let arranged = numbers.flat_map(of_product).map(&factor).collect();
+            sums.push(Sums::apart(channels.clone(), self.rows, &products, arranged));
+            start = channels.end;
+        }
+        sums
+    }
+}
+
 impl Sums {
     fn new(channels: Range<usize>, lanes: usize, products: &[Product], shared: bool) -> Self {
         let count = products.len() * channels.len();
@@ -185,7 +236,7 @@ impl Sums {
 
     /// Sums whose weights lie anywhere: those of all channels for each product of a lane, and none if all are one. The
     /// products of all lanes have the same.
-    pub(super) fn apart(channels: Range<usize>, lanes: usize, products: &[Product], arranged: Vec<Factor>) -> Self {
+    fn apart(channels: Range<usize>, lanes: usize, products: &[Product], arranged: Vec<Factor>) -> Self {
         let of_lane = (products.len() / lanes).max(1);
         let way = Way::Pull(Pulled::new(lanes, products, |at| at % of_lane * channels.len()));
         Sums { products: products.len() * channels.len(), channels, way, arranged, together: 1 }

@@ -14,6 +14,7 @@ use super::locals::Local;
 use super::offsets::Offset;
 use super::push::MANY_CHANNELS;
 use super::values::Function;
+use super::weights::Units;
 use crate::layer::stencil::Weights;
 use crate::layer::{Elementwise, Kind};
 use crate::network::{LayerId, Network};
@@ -110,24 +111,15 @@ impl<T: Scalar> InBox<'_, T> {
         self.clean(layer, read.run, out);
     }
 
-    /// Adds the weighted squares of a linear layer's lanes to the sums at their inputs. `weigh(channel, line)` makes the
-    /// weights of a channel's units.
-    pub(super) fn add_squares(
-        &self,
-        id: LayerId,
-        mut weigh: impl FnMut(usize, &mut [T]),
-        sums: &mut [T],
-        scratch: &mut [T],
-    ) {
+    /// Adds the weighted squares of a linear layer's lanes to the sums at their inputs; of one row.
+    pub(super) fn add_squares(&self, id: LayerId, units: Units<'_, T>, sums: &mut [T], scratch: &mut [T]) {
         let (layer, line) = (self.carried(id), self.frame.line());
         let run = self.frame.run(self.frame.tile_at_zero());
         let read = Read { operands: self.net.operands(id), second: false, run, add: false };
         let Some(from) = self.source(&read, 0) else { return };
-        let (of_units, scratch) = scratch.split_at_mut(TOGETHER * line);
+        let (of_units, scratch) = scratch.split_at_mut(Units::<T>::space(TOGETHER, 1) * line);
         self.groups(id, scratch, |channels, pulled, weights, space| {
-            let of_units = &mut of_units[..channels.len() * line];
-            let of_channels = of_units.chunks_exact_mut(line).zip(channels.clone());
-            of_channels.for_each(|(weights, channel)| weigh(channel, weights));
+            let of_units = units.of(channels.clone(), of_units);
             for (lane, parts) in pulled.lanes.iter().enumerate() {
                 let Offset { channel, distance } = layer.lanes[channels.start][lane];
                 let step = self.frame.step(distance);
@@ -136,7 +128,7 @@ impl<T: Scalar> InBox<'_, T> {
                 let out = &mut sums[channel as usize * line..][..line];
                 for (_, terms) in parts {
                     let sum = Sum { terms: &pulled.terms[terms.clone()], second: false, from, run: run.clone() };
-                    let mut sink = Squared { out: &mut *out, step, weights: Factors { numbers: &*of_units, line } };
+                    let mut sink = Squared { out: &mut *out, step, weights: Factors { numbers: of_units, line } };
                     vectorized_within(
                         #[inline(always)]
                         |registers| sum.shared(registers, weights, channels.len(), space, &mut sink),

@@ -87,14 +87,21 @@ impl<'a, T: Scalar> InBox<'a, T> {
         self.clean(layer, run, out);
     }
 
-    /// Adds to the adjoint of a layer what a linear reader sends back.
-    pub(super) fn reverse(&self, layer: &Carried, reader: LayerId, sums: &[Sums], out: &mut [T], scratch: &mut [T]) {
+    /// The adjoint of a layer, or a part of it, that a linear reader sends back.
+    pub(super) fn reverse(
+        &self,
+        layer: &Carried,
+        (reader, sums): (LayerId, &[Sums]),
+        accum: Accum,
+        out: &mut [T],
+        scratch: &mut [T],
+    ) {
         let linear = self.net.layer(reader).kind().linear().expect("a linear reader");
         if let Some(matrix) = linear.across_channels() {
-            return multiply(matrix.transpose(), self.block(reader), Accum::Add, out);
+            return multiply(matrix.transpose(), self.block(reader), accum, out);
         }
         let weights = linear.weights(&self.carried(reader).place);
-        let read = Read { operands: &[reader], second: false, run: layer.run.clone(), add: true };
+        let read = Read { operands: &[reader], second: false, run: layer.run.clone(), add: accum == Accum::Add };
         for fan in sums {
             let Way::Pull(pulled) = &fan.way else { unreachable!("what is sent back is not pushed") };
             let (arranged, space) = scratch.split_at_mut(fan.numbers());

@@ -34,10 +34,11 @@ mod readouts;
 mod sums;
 mod sweep;
 mod values;
+mod weights;
 
-pub(crate) use sums::Weighted;
 pub(crate) use sweep::{Point, Space};
 pub(crate) use values::{Inputs, Values};
+pub(crate) use weights::Weighted;
 
 use crate::cost;
 use crate::error::{Error, ErrorKind, Result};

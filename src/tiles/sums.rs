@@ -1,64 +1,38 @@
 //! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
 
 use super::Tiles;
-use super::adjoints::{OfHeads, Ready};
 use super::fused::TOGETHER;
 use super::linear::InBox;
 use super::lines::Carried;
 use super::values::Known;
+use super::weights::{Units, Weighted};
 use crate::layer::Kind;
 use crate::layer::stencil::minus;
 use crate::network::LayerId;
-use crate::rows::Rows;
 use crate::scalar::{Scalar, add_products, vectorized};
 use std::sync::Arc;
 
-/// Adjoints, times σ'' of a function or 2 of a product the weights of the units; where they come from.
-#[derive(Clone, Copy)]
-pub(crate) enum Weighted<'a, T> {
-    /// Those of all units of the layers that are summed, a row of all outputs for each.
-    Carried(&'a (dyn Fn(LayerId) -> Option<Rows<'a, T>> + Sync)),
-    /// Made here, with the values, from those of the heads, which are made for some units as they are needed.
-    OfHeads(OfHeads<'a, T>),
-}
-
 impl Tiles {
     /// Adds the terms of a curved layer.
-    pub(super) fn add_squares<'a, T: Scalar>(
+    pub(super) fn add_squares<'a, 'w: 'a, T: Scalar>(
         &self,
         lanes_in: InBox<'a, T>,
         id: LayerId,
-        known: Known<'_, T>,
-        weighted: Weighted<'_, T>,
+        known: Known<'a, T>,
+        weighted: Weighted<'w, T>,
         sums: &mut [T],
         scratch: &mut [T],
     ) {
         let net = lanes_in.net;
-        let units = match (known, weighted) {
-            (Known::Recorded(tape), Weighted::Carried(adjoint)) => {
-                let Some(adjoint) = adjoint(id) else { return };
-                Units::Recorded { adjoint, second: tape.slopes(id).second }
-            }
-            (Known::Ready(ready), _) if ready.adjoints.lines.layers[id.index()].is_some() => Units::Ready(ready),
-            (Known::Ready(_), _) => return,
-            _ => unreachable!("sums are made of what is recorded or ready"),
-        };
-        let operands = net.operands(id);
-        let line = self.frame.line();
-        let (adjoint, scratch) = scratch.split_at_mut(line);
-        let (slope, scratch) = scratch.split_at_mut(line);
-        let mut weigh = |channel: usize, row: usize, weights: &mut [T]| {
-            units.weigh(lanes_in, id, [channel, row], [&mut *adjoint, &mut *slope], weights);
-        };
+        let (operands, rows, line) = (net.operands(id), self.wanted.rows(), self.frame.line());
+        let Some(units) = Units::new(lanes_in, id, rows, known, weighted) else { return };
         if lanes_in.carried(operands[0]).fused.is_some() {
-            let weigh = |channel: usize, weights: &mut [T]| weigh(channel, 0, weights);
-            return lanes_in.add_squares(operands[0], weigh, sums, scratch);
+            return lanes_in.add_squares(operands[0], units, sums, scratch);
         }
         let [a, b] = [operands[0], operands[operands.len() - 1]].map(|o| (lanes_in.carried(o), lanes_in.block(o)));
         let place = &a.0.place;
         // The layer lies where its first operand does.
         let shift = minus(b.0.place.origin, place.origin);
-        let weights = &mut scratch[..TOGETHER * line];
         let run = self.frame.run(self.frame.tile_at_zero());
         let inputs = self.input_channels(net);
         let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
@@ -72,9 +46,8 @@ impl Tiles {
             if of_a.is_empty() || of_b.is_empty() {
                 continue;
             }
-            for row in 0..self.wanted.rows() {
-                let of_channels = channels.clone().zip(weights.chunks_exact_mut(line));
-                of_channels.for_each(|(channel, weights)| weigh(channel, row, weights));
+            let weights = units.of(channels.clone(), scratch);
+            for row in 0..rows {
                 for (at, &lane) in of_a.iter().enumerate() {
                     let Ok(other) = of_b.binary_search(&lane.seen_from(shift, self.frame.wrapped())) else { continue };
                     let step = self.frame.step(lane.distance);
@@ -86,7 +59,7 @@ impl Tiles {
                     };
                     let terms = Terms {
                         count: channels.len(),
-                        weights: Strided { numbers: &weights[first..], stride: line },
+                        weights: Strided { numbers: &weights[row * line + first..], stride: rows * line },
                         left: of(a, at, first),
                         right: (!is_function).then(|| of(b, other, second)),
                     };
@@ -98,50 +71,6 @@ impl Tiles {
                 }
             }
         }
-    }
-}
-
-/// Adjoints and σ'' of a curved layer's units.
-#[derive(Clone, Copy)]
-enum Units<'a, T> {
-    Recorded { adjoint: Rows<'a, T>, second: Rows<'a, T> },
-    Ready(Ready<'a, T>),
-}
-
-impl<T: Scalar> Units<'_, T> {
-    /// The weights of a channel's units for one row: `ā σ''` of a function, `2 ā` of a product. Zero where there is no
-    /// unit, so that the lanes may be anything there. Two lines of work space.
-    fn weigh(
-        &self,
-        lanes: InBox<'_, T>,
-        id: LayerId,
-        [channel, row]: [usize; 2],
-        [first, second]: [&mut [T]; 2],
-        weights: &mut [T],
-    ) {
-        let InBox { net, frame, around, .. } = lanes;
-        let place = &lanes.carried(net.operands(id)[0]).place;
-        let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
-        let adjoint = match *self {
-            Units::Recorded { adjoint, .. } => frame.line_of(place, channel, adjoint, row, around, first),
-            Units::Ready(ready) => ready.adjoints.line(id, channel, row, false),
-        };
-        let second = match *self {
-            _ if !is_function => &[],
-            Units::Recorded { second: slopes, .. } => frame.line_of(place, channel, slopes, 0, around, second),
-            Units::Ready(ready) => ready.slopes.line(id, channel, 0, true),
-        };
-        vectorized(
-            #[inline(always)]
-            || {
-                let terms = weights.iter_mut().zip(adjoint);
-                if is_function {
-                    terms.zip(second).for_each(|((w, &a), &s)| *w = a * s);
-                } else {
-                    terms.for_each(|(w, &a)| *w = a + a);
-                }
-            },
-        );
     }
 }
 
