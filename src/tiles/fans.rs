@@ -3,6 +3,7 @@
 use super::chained::Chain;
 use super::fold;
 use super::frame::Frame;
+use super::fused::Fused;
 use super::kernel::{Factor, MOST_CHANNELS, Product, Term};
 use super::lines::Lines;
 use super::locals::{Local, refused};
@@ -49,7 +50,7 @@ pub(super) struct Pulled {
 }
 
 impl Lines {
-    /// Prepares the sums of all linear layers, of lanes or of `values`.
+    /// Prepares the sums of all linear layers, of lanes, with so many rows of weights for their squares; or of values.
     ///
     /// # Errors
     /// [`WrongStrategy`](crate::error::ErrorKind::WrongStrategy) naming a layer with too wide a window.
@@ -58,7 +59,7 @@ impl Lines {
         net: &Network<T>,
         locals: &[Option<Local>],
         frame: &Frame,
-        values: bool,
+        rows: Option<usize>,
     ) -> Result<()> {
         for (id, layer) in net.layers() {
             let (Some(local), Some(linear)) = (&locals[id.index()], layer.kind().linear()) else { continue };
@@ -73,6 +74,15 @@ impl Lines {
                 self.layers[id.index()].as_mut().expect("local, so carried").fans = vec![sums];
                 continue;
             }
+            if let (Some(Fused::Constant), Some(rows)) = (self.carried(id).fused, rows) {
+                let first = locals[operands[0].index()].as_ref().expect("needed");
+                let fans = squares(local, first, rows, frame);
+                self.weights =
+                    fans.iter().map(|fan| fan.numbers() + fan.numbers_of_sum(true)).fold(self.weights, usize::max);
+                let layer = self.layers[id.index()].as_mut().expect("local, so carried");
+                (layer.fans, layer.constants) = (fans, fold::constants(local, first, frame.wrapped()));
+                continue;
+            }
             let across = linear.across_channels().is_some();
             if across && self.carried(id).rows_as(self.carried(operands[0])) {
                 self.layers[id.index()].as_mut().expect("local, so carried").multiplied = true;
@@ -81,7 +91,7 @@ impl Lines {
             let constants = self.constants(net, locals, operands, frame);
             // The line of a lane that is read through a link, and the constant of it.
             let read = |offset: Offset, link: &Link| {
-                if values {
+                if rows.is_none() {
                     return Some((0, None));
                 }
                 let seen = offset.seen_from(link.shift, frame.wrapped());
@@ -152,6 +162,16 @@ impl Lines {
         }
         Some(products)
     }
+}
+
+/// The weighted sums of the squares of a [constant](super::constant) layer's lanes, at the inputs: its reverse, with squares of
+/// its weights.
+fn squares(first: &Local, input: &Local, rows: usize, frame: &Frame) -> Vec<Sums> {
+    let (channels, line) = (input.place.channels, frame.line());
+    let reverse = Transposed { local: first, place: 0, channels, rows, line, shared: true };
+    // At the distance of the lane: so far around a tile the weights are made.
+    let distance = |link: &Link| input.lanes[link.channel][0].seen_at(link.shift, frame.wrapped()).distance;
+    reverse.sums(|link| -frame.step(distance(link)), |weight| Factor { weight, constant: Some(weight) })
 }
 
 impl Pulled {

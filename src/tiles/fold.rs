@@ -29,17 +29,10 @@ pub(super) fn folded<T: Scalar>(
     needed: &[bool],
 ) -> Vec<bool> {
     let local = |id: LayerId| locals[id.index()].as_ref().filter(|_| needed[id.index()]);
-    let shared = |id: LayerId| {
-        let (kind, Some(local)) = (net.layer(id).kind(), local(id)) else { return false };
-        net.operands(id).len() == 1
-            && kind.linear().is_some_and(|l| matches!(l.weights(&local.place), Weights::Shared(_)))
-    };
+    let shared = |id: LayerId| local(id).is_some_and(|local| is_shared(net, local, id));
     let of = |id: LayerId| {
         let operand = *net.operands(id).first()?;
-        let first = local(operand).filter(|_| shared(operand) && local(id).is_some())?;
-        let reads_inputs = matches!(net.layer(net.operands(operand)[0]).kind(), Kind::Input);
-        // Each lane is one link.
-        let apart = first.fans.iter().all(|fan| fan.links.len() == first.lanes[fan.channels.start].len());
+        let first = local(operand).filter(|_| is_constant(net, locals, operand) && local(id).is_some())?;
         let is_result = !wanted.is_sums() && net.output_layers().contains(&id);
         let weights = |reader: LayerId| -> usize {
             let Some(reader) = local(reader) else { return 0 };
@@ -52,9 +45,22 @@ pub(super) fn folded<T: Scalar>(
             None => !net.layer(r).kind().is_curved(),
         };
         let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
-        Some(is_function && reads_inputs && apart && !is_result && net.readers(id).all(|(r, _)| fits(r)))
+        Some(is_function && !is_result && net.readers(id).all(|(r, _)| fits(r)))
     };
     net.layers().map(|(id, _)| of(id).unwrap_or(false)).collect()
+}
+
+/// Whether a layer reads one other, with the same weights everywhere.
+fn is_shared<T: Scalar>(net: &Network<T>, local: &Local, id: LayerId) -> bool {
+    let linear = net.layer(id).kind().linear();
+    net.operands(id).len() == 1 && linear.is_some_and(|l| matches!(l.weights(&local.place), Weights::Shared(_)))
+}
+
+/// Whether the lanes of a layer are its weights: it reads an input, each lane through one link.
+pub(super) fn is_constant<T: Scalar>(net: &Network<T>, locals: &[Option<Local>], id: LayerId) -> bool {
+    let Some(local) = locals[id.index()].as_ref().filter(|local| is_shared(net, local, id)) else { return false };
+    matches!(net.layer(net.operands(id)[0]).kind(), Kind::Input)
+        && local.fans.iter().all(|fan| fan.links.len() == local.lanes[fan.channels.start].len())
 }
 
 /// For each lane of a channel, the place of its constant among the weights of the first layer.

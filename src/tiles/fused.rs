@@ -8,6 +8,7 @@
 use super::Wanted;
 use super::chained;
 use super::fans::{Pulled, Way};
+use super::fold;
 use super::kernel::{Factors, Sloped, Squared, Sum};
 use super::linear::{InBox, Read};
 use super::locals::Local;
@@ -27,6 +28,8 @@ pub(super) const TOGETHER: usize = 8;
 /// What becomes of a layer's lanes as they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fused {
+    /// They are its weights: see [`constant`](super::constant).
+    Constant,
     /// Only their squares are wanted, at the inputs.
     Squared,
     /// Only its function's lanes are wanted, of first order alone.
@@ -45,8 +48,14 @@ impl Fused {
         [first, second]: [&[bool]; 2],
         id: LayerId,
     ) -> Option<Self> {
-        let (reader, function) = only_function(net, locals, id)?;
+        let (reader, function) = only_function(net, id)?;
         let (k, r) = (id.index(), reader.index());
+        if wanted.is_sums() && function.activation().is_curved() && fold::is_constant(net, locals, id) {
+            return Some(Fused::Constant);
+        }
+        if !is_pulled(net, locals, id) {
+            return None;
+        }
         let is_result = !wanted.is_sums() && net.output_layers().contains(&id);
         let is_squared = wanted.is_sums() && function.activation().is_curved();
         if is_squared {
@@ -60,22 +69,20 @@ impl Fused {
     }
 }
 
-/// The only reader of a layer, if that is a function, and the layer reads one other with the same weights everywhere,
-/// for many channels: its sums are pulled.
-fn only_function<'n, T: Scalar>(
-    net: &'n Network<T>,
-    locals: &[Option<Local>],
-    id: LayerId,
-) -> Option<(LayerId, &'n Elementwise)> {
-    let (local, linear) = (locals[id.index()].as_ref()?, net.layer(id).kind().linear()?);
+/// The only reader of a layer, if that is a function.
+fn only_function<T: Scalar>(net: &Network<T>, id: LayerId) -> Option<(LayerId, &Elementwise)> {
     let reader = only_reader(net, id)?;
-    let Kind::Elementwise(function) = net.layer(reader).kind() else { return None };
-    let pulled = net.operands(id).len() == 1
+    if let Kind::Elementwise(function) = net.layer(reader).kind() { Some((reader, function)) } else { None }
+}
+
+/// Whether a layer reads one other with the same weights everywhere, for many channels: its sums are pulled.
+fn is_pulled<T: Scalar>(net: &Network<T>, locals: &[Option<Local>], id: LayerId) -> bool {
+    let (Some(local), Some(linear)) = (&locals[id.index()], net.layer(id).kind().linear()) else { return false };
+    net.operands(id).len() == 1
         && linear.across_channels().is_none()
         && matches!(linear.weights(&local.place), Weights::Shared(_))
         && local.fans.iter().all(|fan| fan.channels.len() >= MANY_CHANNELS)
-        && local.fans.iter().map(|fan| fan.channels.len()).sum::<usize>() == local.place.channels;
-    pulled.then_some((reader, function))
+        && local.fans.iter().map(|fan| fan.channels.len()).sum::<usize>() == local.place.channels
 }
 
 /// The reader of a layer, if there is one alone.
@@ -117,7 +124,7 @@ impl<T: Scalar> InBox<'_, T> {
         let run = self.frame.run(self.frame.tile_at_zero());
         let read = Read { operands: self.net.operands(id), second: false, run, add: false };
         let Some(from) = self.source(&read, 0) else { return };
-        let (of_units, scratch) = scratch.split_at_mut(Units::<T>::space(TOGETHER, 1) * line);
+        let (of_units, scratch) = scratch.split_at_mut(units.space(TOGETHER) * line);
         self.groups(id, scratch, |channels, pulled, weights, space| {
             let of_units = units.of(channels.clone(), of_units);
             for (lane, parts) in pulled.lanes.iter().enumerate() {
@@ -147,8 +154,7 @@ impl<T: Scalar> InBox<'_, T> {
         mut f: impl FnMut(Range<usize>, &Pulled, &[T], &mut [T]),
     ) {
         let (net, layer) = (self.net, self.carried(id));
-        let linear = net.layer(id).kind().linear().expect("a linear layer");
-        let Weights::Shared(numbers) = linear.weights(&layer.place) else { unreachable!("fused only if shared") };
+        let numbers = self.shared_weights(id);
         let constants = self.constants_of(net.operands(id)[0]);
         for fan in &layer.fans {
             let Way::Pull(pulled) = &fan.way else { unreachable!("fused only if pulled") };

@@ -185,11 +185,14 @@ impl<'a, T: Scalar> InBox<'a, T> {
         if !self.lines.carried(folded).folded {
             return &[];
         }
-        let first = self.net.operands(folded)[0];
-        let place = &self.lines.carried(first).place;
-        match self.net.layer(first).kind().linear().map(|l| l.weights(place)) {
+        self.shared_weights(self.net.operands(folded)[0])
+    }
+
+    /// The weights of a layer that has the same at every position, as all have that are folded or fused.
+    pub(super) fn shared_weights(&self, id: LayerId) -> &'a [T] {
+        match self.net.layer(id).kind().linear().map(|linear| linear.weights(&self.carried(id).place)) {
             Some(Weights::Shared(weights)) => weights,
-            _ => unreachable!("what is folded reads shared weights"),
+            _ => unreachable!("its weights are shared"),
         }
     }
 

@@ -185,6 +185,8 @@ pub(super) struct Carried {
     pub(super) masked: bool,
     /// It has no block: what becomes of its lanes.
     pub(super) fused: Option<Fused>,
+    /// Of a constant layer which of its weights the lanes are, for each channel.
+    pub(super) constants: Vec<Vec<u32>>,
     /// Its block is one matrix product of the operand's, and its fans are not listed.
     pub(super) multiplied: bool,
     /// The positions that later layers need, around a tile that begins at zero; and all numbers of a line between them.
@@ -212,6 +214,7 @@ impl Carried {
             folded,
             masked: true,
             fused: None,
+            constants: Vec::new(),
             multiplied: false,
             span: Span { start: [0; AXES], end: [0; AXES] },
             run: 0..0,
@@ -250,6 +253,11 @@ impl Carried {
     /// Lines of a channel for each order.
     pub(super) fn orders_of(&self, channel: usize) -> usize {
         if self.folded { 1 } else { self.lanes[channel].len() }
+    }
+
+    /// Whether nothing is made of its lanes but the squares.
+    pub(super) fn is_squared(&self) -> bool {
+        matches!(self.fused, Some(Fused::Constant | Fused::Squared))
     }
 
     /// Lines of its block.

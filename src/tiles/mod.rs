@@ -20,6 +20,7 @@
 
 mod adjoints;
 mod chained;
+mod constant;
 mod fans;
 mod fold;
 mod frame;
@@ -50,7 +51,7 @@ use adjoints::Adjoints;
 use fans::Sums;
 use frame::{Frame, Span};
 use fused::Fused;
-use lines::Lines;
+use lines::{Carried, Lines};
 use locals::{Local, Needed};
 use std::array::from_fn;
 
@@ -145,12 +146,12 @@ impl Tiles {
         let frame = Frame::new(covered, [1; AXES], wrapped, |tile| tile);
         let unit = || around(frame.tile_at_zero());
         let adjoints = heads.clone().map(|heads| Adjoints::new(net, &locals, wanted.rows(), heads, &unit()));
-        let scratch = scratch(net, &lanes, &targets, wanted);
+        let scratch = scratch(net, &lanes, &targets, wanted, adjoints.is_none());
         let mut tiles = Tiles { frame, lanes, values, adjoints, wanted, targets, scratch };
         tiles.cut::<T>(covered, wrapped, (positions, tasks), around);
-        tiles.lanes.prepare_sums(net, &locals, &tiles.frame, false)?;
+        tiles.lanes.prepare_sums(net, &locals, &tiles.frame, Some(wanted.rows()))?;
         if let Some(values) = &mut tiles.values {
-            values.prepare_sums(net, &locals, &tiles.frame, true)?;
+            values.prepare_sums(net, &locals, &tiles.frame, None)?;
         }
         if let Some(adjoints) = &mut tiles.adjoints {
             adjoints.prepare_sums(net, &locals, &tiles.frame);
@@ -258,7 +259,8 @@ impl Tiles {
                 let products = tiles.saturating_mul((self.frame.line() * operand * layer.all_lines()) as u64);
                 work.products = work.products.saturating_add(products);
             }
-            let numbers = in_all.saturating_mul((1 + rows) * layer.all_lines() as u64);
+            let lines = if layer.fused == Some(Fused::Constant) { 0 } else { layer.all_lines() };
+            let numbers = in_all.saturating_mul((1 + rows) * lines as u64);
             work.numbers = work.numbers.saturating_add(numbers);
             work.layers += tiles;
         }
@@ -300,9 +302,9 @@ const CACHE: usize = 3 << 18;
 const LEAST_LINE: usize = 1 << 9;
 const MOST_LINE: usize = 1 << 11;
 
-/// Lines of work space: slopes or values of two operands, or weights, slopes and adjoints; rows of two operands; sums of
-/// all inputs.
-fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], wanted: Wanted) -> usize {
+/// Lines of work space: slopes or values of two operands; rows of two operands; sums of all inputs; slopes of channels that
+/// are made together, or weights of units if adjoints are `recorded`.
+fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], wanted: Wanted, recorded: bool) -> usize {
     let rows = |(id, layer): (LayerId, &Layer<T>)| match (layer.kind(), &lanes.layers[id.index()]) {
         (Kind::Product, Some(carried)) => 2 * carried.lines.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0),
         _ => 0,
@@ -310,7 +312,12 @@ fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], want
     let channels: usize =
         targets.iter().filter_map(|t| lanes.layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
     let sums = if wanted.is_sums() { wanted.rows() * channels } else { 0 };
-    let is_sloped = lanes.layers.iter().flatten().any(|layer| layer.fused == Some(Fused::Sloped));
-    let together = if wanted.is_sums() || is_sloped { fused::TOGETHER } else { 0 };
+    let together = |layer: &Carried| match layer.fused {
+        Some(Fused::Sloped) => fused::TOGETHER,
+        Some(Fused::Constant) if recorded => weights::space(layer.place.channels, wanted.rows()),
+        _ if wanted.is_sums() && recorded => weights::space(fused::TOGETHER, wanted.rows()),
+        _ => 0,
+    };
+    let together = lanes.layers.iter().flatten().map(together).max().unwrap_or(0);
     3 + net.layers().map(rows).max().unwrap_or(0) + sums + together
 }

@@ -1,7 +1,7 @@
 //! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
 
 use super::Tiles;
-use super::fused::TOGETHER;
+use super::fused::{Fused, TOGETHER};
 use super::linear::InBox;
 use super::lines::Carried;
 use super::values::Known;
@@ -26,15 +26,19 @@ impl Tiles {
         let net = lanes_in.net;
         let (operands, rows, line) = (net.operands(id), self.wanted.rows(), self.frame.line());
         let Some(units) = Units::new(lanes_in, id, rows, known, weighted) else { return };
-        if lanes_in.carried(operands[0]).fused.is_some() {
-            return lanes_in.add_squares(operands[0], units, sums, scratch);
+        let inputs = self.input_channels(net);
+        match lanes_in.carried(operands[0]).fused {
+            None => {}
+            Some(Fused::Constant) => {
+                return lanes_in.add_constant_squares(operands[0], units, inputs, sums, scratch);
+            }
+            Some(_) => return lanes_in.add_squares(operands[0], units, sums, scratch),
         }
         let [a, b] = [operands[0], operands[operands.len() - 1]].map(|o| (lanes_in.carried(o), lanes_in.block(o)));
         let place = &a.0.place;
         // The layer lies where its first operand does.
         let shift = minus(b.0.place.origin, place.origin);
         let run = self.frame.run(self.frame.tile_at_zero());
-        let inputs = self.input_channels(net);
         let is_function = matches!(net.layer(id).kind(), Kind::Elementwise(_));
         let mut start = 0;
         while start < place.channels {

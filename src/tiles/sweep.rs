@@ -182,10 +182,7 @@ impl Tiles {
                 let in_box = InBox { net, frame, lines: &self.lanes, around, buffers: lanes };
                 self.add_squares(in_box, curved, source.known(made, in_box), *weighted, sums, scratch);
             }
-            let Some(carried) = self.lanes.layers[id.index()].as_ref().filter(|c| c.fused != Some(Fused::Squared))
-            else {
-                continue;
-            };
+            let Some(carried) = self.lanes.layers[id.index()].as_ref().filter(|c| !c.is_squared()) else { continue };
             // Blocks that are made leave their places, so that the others can be read meanwhile.
             let slots = [self.lanes.schedule.slot(id), made.and_then(|made| made.schedule.slot(id))];
             let (mut block, mut value) = (take(lanes, slots[0]), source.take(slots[1]));
@@ -211,9 +208,7 @@ impl Tiles {
     /// The curved layer whose terms are added when a layer is come to: itself, or the only reader of lanes that are
     /// squared as they are made.
     fn added_at<T: Scalar>(&self, net: &Network<T>, id: LayerId) -> Option<LayerId> {
-        let is_squared = |id: LayerId| {
-            self.lanes.layers[id.index()].as_ref().is_some_and(|layer| layer.fused == Some(Fused::Squared))
-        };
+        let is_squared = |id: LayerId| self.lanes.layers[id.index()].as_ref().is_some_and(Carried::is_squared);
         if is_squared(id) {
             return net.readers(id).next().map(|(reader, _)| reader);
         }
@@ -255,8 +250,12 @@ impl Tiles {
     ) {
         let line = self.frame.line();
         let (layer, operand) = (in_box.carried(id), in_box.carried(in_box.net.operands(id)[0]));
-        if operand.fused == Some(Fused::Sloped) {
-            return in_box.sloped(in_box.net.operands(id)[0], function, out, scratch);
+        match operand.fused {
+            Some(Fused::Sloped) => return in_box.sloped(in_box.net.operands(id)[0], function, out, scratch),
+            Some(Fused::Constant) if !layer.folded => {
+                return in_box.scaled(in_box.net.operands(id)[0], function, [out, scratch]);
+            }
+            _ => {}
         }
         let (first, rest) = scratch.split_at_mut(line);
         let second = &mut rest[..line];

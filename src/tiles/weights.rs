@@ -31,7 +31,10 @@ pub(super) struct Units<'a, T> {
 
 #[derive(Clone, Copy)]
 enum Origin<'a, T> {
-    Recorded { adjoint: Rows<'a, T>, second: Rows<'a, T> },
+    Recorded {
+        adjoint: Rows<'a, T>,
+        second: Rows<'a, T>,
+    },
     /// In place of the adjoints that were made here.
     Made(InBox<'a, T>),
 }
@@ -59,8 +62,8 @@ impl<'a, T: Scalar> Units<'a, T> {
     }
 
     /// Lines of work space for so many channels.
-    pub(super) const fn space(channels: usize, rows: usize) -> usize {
-        2 + channels * rows
+    pub(super) fn space(&self, channels: usize) -> usize {
+        if let Origin::Recorded { .. } = self.origin { space(channels, self.rows) } else { 0 }
     }
 
     /// The lines of some channels, `[channel][row][position]`; in the work space unless they are there already.
@@ -92,6 +95,11 @@ impl<'a, T: Scalar> Units<'a, T> {
             }
         }
     }
+}
+
+/// Lines of work space for the weights of so many channels, if adjoints are not made here.
+pub(super) const fn space(channels: usize, rows: usize) -> usize {
+    2 + channels * rows
 }
 
 /// Adjoints of units, in place: times σ'' of a function, or twice those of a product, that has no slopes.
