@@ -140,7 +140,7 @@ impl Readout {
 
     /// Of a pattern whose entry `k` is number `place[k].1` of what task `place[k].0` packs, `packed_len` numbers each.
     pub(crate) fn at(place: Vec<(u32, u32)>, tasks: usize, packed_len: usize) -> Self {
-        Self::packed_alike(Places::Each(place), tasks, packed_len)
+        Self::packed_alike(Places::of(place), tasks, packed_len)
     }
 
     /// The same with places by rows.

@@ -86,9 +86,14 @@ impl Frame {
         at_zero(self.tile)
     }
 
-    /// Numbers of a line: the positions of a box, in whole vectors.
+    /// Numbers of a line: the positions of a box, and a few that stand for none.
     pub(super) fn line(&self) -> usize {
-        spaced(self.halo.volume())
+        spaced(self.positions())
+    }
+
+    /// Positions of a box.
+    pub(super) fn positions(&self) -> usize {
+        self.halo.volume()
     }
 
     /// Numbers of a line of what is packed: the positions of a tile.
@@ -211,7 +216,7 @@ impl Frame {
     pub(super) fn stretches(&self, place: &Place, around: Span, mut f: impl FnMut(Option<Range<usize>>, Range<usize>)) {
         let [_, b, c] = place.shape;
         let [_, rows, along] = around.len();
-        for row in 0..self.halo.volume() / along {
+        for row in 0..self.positions() / along {
             let numbers = row * along..(row + 1) * along;
             let [i, j] = [(0, row / rows), (1, row % rows)].map(|(axis, k)| {
                 let at = around.start[axis] + k as i32 - place.origin[axis];

@@ -9,7 +9,7 @@ use super::Wanted;
 use super::chained;
 use super::fans::{Pulled, Way};
 use super::fold;
-use super::kernel::{Factors, Sloped, Squared, Sum};
+use super::kernel::{Factors, MOST_CHANNELS, Sloped, Squared, Sum};
 use super::linear::{InBox, Read};
 use super::locals::Local;
 use super::offsets::Offset;
@@ -21,9 +21,6 @@ use crate::layer::{Elementwise, Kind};
 use crate::network::{LayerId, Network};
 use crate::scalar::{Scalar, vectorized_within};
 use std::ops::Range;
-
-/// Channels that are made together.
-pub(super) const TOGETHER: usize = 8;
 
 /// What becomes of a layer's lanes as they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +94,7 @@ impl<T: Scalar> InBox<'_, T> {
         let (layer, line) = (self.carried(id), self.frame.line());
         let read = Read { operands: self.net.operands(id), second: false, run: layer.run.clone(), add: false };
         let from = self.source(&read, 0).expect("what is read by a layer with first order has it too");
-        let (slopes, scratch) = scratch.split_at_mut(TOGETHER * line);
+        let (slopes, scratch) = scratch.split_at_mut(MOST_CHANNELS * line);
         self.groups(id, scratch, |channels, pulled, weights, space| {
             let slopes = &mut slopes[..channels.len() * line];
             let of_channels = slopes.chunks_exact_mut(line).zip(channels.clone());
@@ -124,7 +121,7 @@ impl<T: Scalar> InBox<'_, T> {
         let run = self.frame.run(self.frame.tile_at_zero());
         let read = Read { operands: self.net.operands(id), second: false, run, add: false };
         let Some(from) = self.source(&read, 0) else { return };
-        let (of_units, scratch) = scratch.split_at_mut(units.space(TOGETHER) * line);
+        let (of_units, scratch) = scratch.split_at_mut(units.space(MOST_CHANNELS) * line);
         self.groups(id, scratch, |channels, pulled, weights, space| {
             let of_units = units.of(channels.clone(), of_units);
             for (lane, parts) in pulled.lanes.iter().enumerate() {
@@ -160,8 +157,8 @@ impl<T: Scalar> InBox<'_, T> {
             let Way::Pull(pulled) = &fan.way else { unreachable!("fused only if pulled") };
             let (arranged, space) = scratch.split_at_mut(fan.numbers());
             let weights = fan.weights(false, numbers, constants, arranged);
-            for first in fan.channels.clone().step_by(TOGETHER) {
-                let channels = first..fan.channels.end.min(first + TOGETHER);
+            for first in fan.channels.clone().step_by(MOST_CHANNELS) {
+                let channels = first..fan.channels.end.min(first + MOST_CHANNELS);
                 f(channels, pulled, &weights[first - fan.channels.start..], &mut *space);
             }
         }

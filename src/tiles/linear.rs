@@ -196,11 +196,14 @@ impl<'a, T: Scalar> InBox<'a, T> {
         }
     }
 
-    /// Zeros beside the run and, if that matters, where there is no unit.
+    /// Zeros beside the run and, if that matters, where there is no unit. Behind the positions of the box nothing is read.
     pub(super) fn clean(&self, layer: &Carried, run: Range<usize>, out: &mut [T]) {
-        for line in out.chunks_exact_mut(self.frame.line()) {
-            line[..run.start].fill(T::zero());
-            line[run.end..].fill(T::zero());
+        let positions = self.frame.positions();
+        if run != (0..positions) {
+            for line in out.chunks_exact_mut(self.frame.line()) {
+                line[..run.start].fill(T::zero());
+                line[run.end..positions].fill(T::zero());
+            }
         }
         if layer.masked && !self.frame.inside(&layer.place, self.around) {
             self.frame.mask(&layer.place, self.around, out);

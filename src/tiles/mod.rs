@@ -313,9 +313,9 @@ fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], want
         targets.iter().filter_map(|t| lanes.layers[t.index()].as_ref()).map(|l| l.place.channels).sum();
     let sums = if wanted.is_sums() { wanted.rows() * channels } else { 0 };
     let together = |layer: &Carried| match layer.fused {
-        Some(Fused::Sloped) => fused::TOGETHER,
+        Some(Fused::Sloped) => kernel::MOST_CHANNELS,
         Some(Fused::Constant) if recorded => weights::space(layer.place.channels, wanted.rows()),
-        _ if wanted.is_sums() && recorded => weights::space(fused::TOGETHER, wanted.rows()),
+        _ if wanted.is_sums() && recorded => weights::space(kernel::MOST_CHANNELS, wanted.rows()),
         _ => 0,
     };
     let together = lanes.layers.iter().flatten().map(together).max().unwrap_or(0);

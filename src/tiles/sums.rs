@@ -1,7 +1,7 @@
 //! The terms of curved layers at the inputs of a tile: `out[x] += Σ_k w_k · (∂z_k/∂x)²`, over all units k that see x.
 
 use super::Tiles;
-use super::fused::{Fused, TOGETHER};
+use super::fused::Fused;
 use super::linear::InBox;
 use super::lines::Carried;
 use super::values::Known;
@@ -44,7 +44,7 @@ impl Tiles {
         while start < place.channels {
             let [of_a, of_b] = [&a.0.lanes, &b.0.lanes].map(|lanes| &lanes[start]);
             let alike = |&c: &usize| Arc::ptr_eq(&a.0.lanes[c], of_a) && Arc::ptr_eq(&b.0.lanes[c], of_b);
-            let end = place.channels.min(start + TOGETHER);
+            let end = place.channels.min(start + units.together());
             let channels = start..start + (start..end).take_while(alike).count();
             start = channels.end;
             if of_a.is_empty() || of_b.is_empty() {
@@ -115,6 +115,7 @@ impl<T: Scalar> Terms<'_, T> {
     fn add_of(&self, out: &mut [T], right: Strided<'_, T>) {
         let at = self.vectors::<32>(0, right, out);
         let at = self.vectors::<8>(at, right, out);
+        let at = self.vectors::<4>(at, right, out);
         self.vectors::<1>(at, right, out);
     }
 

@@ -231,7 +231,7 @@ impl Tiles {
         match in_box.net.layer(id).kind() {
             Kind::Input => {
                 out.fill(T::one());
-                in_box.clean(layer, 0..self.frame.line(), out);
+                in_box.clean(layer, 0..self.frame.positions(), out);
             }
             Kind::Product => self.product(in_box, id, known, out, scratch),
             _ => in_box.linear(id, out, scratch),

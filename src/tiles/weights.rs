@@ -3,6 +3,7 @@
 //! Zero where there is no unit, so that lanes may be anything there.
 
 use super::adjoints::{OfHeads, Ready};
+use super::kernel::MOST_CHANNELS;
 use super::linear::InBox;
 use super::values::Known;
 use crate::layer::Kind;
@@ -10,6 +11,9 @@ use crate::network::LayerId;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};
 use std::ops::Range;
+
+/// Numbers for which it does not matter how many lines they are.
+const PIECE: usize = 1 << 14;
 
 /// Adjoints, times σ'' of a function or 2 of a product the weights of the units; where they come from.
 #[derive(Clone, Copy)]
@@ -59,6 +63,14 @@ impl<'a, T: Scalar> Units<'a, T> {
             _ => unreachable!("sums are made of what is recorded or ready"),
         };
         Some(Units { lanes, id, rows, origin })
+    }
+
+    /// Channels that are well taken together: those for which there is work space, or many of short lines.
+    pub(super) fn together(&self) -> usize {
+        match self.origin {
+            Origin::Recorded { .. } => MOST_CHANNELS,
+            Origin::Made(_) => (PIECE / self.lanes.frame.line()).max(MOST_CHANNELS),
+        }
     }
 
     /// Lines of work space for so many channels.
