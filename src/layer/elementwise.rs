@@ -65,6 +65,11 @@ impl Elementwise {
         }
     }
 
+    /// Whether all units have the same function.
+    pub(crate) fn is_alike(&self) -> bool {
+        self.slope.is_none()
+    }
+
     /// Whether the units of a channel have the same function.
     pub(crate) fn is_by_channel(&self, channels: usize) -> bool {
         self.slope.as_ref().is_none_or(|slope| slope.by_channel(channels))

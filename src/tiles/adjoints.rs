@@ -31,6 +31,9 @@ use crate::scalar::{Scalar, add_products, vectorized};
 use faer::Accum;
 use std::ops::Range;
 
+/// Numbers of short lines that are made at a time: the innermost cache holds all that is read and written for them.
+const PIECE: usize = 1 << 11;
+
 /// Most links of a layer whose adjoints are made on the way.
 const MOST_LINKS: usize = 1 << 20;
 
@@ -40,7 +43,7 @@ pub(super) struct Adjoints {
     /// The local layers that are outputs or that layers outside read.
     pub(super) heads: Vec<LayerId>,
     /// σ' and σ'' of each function.
-    pub(super) slopes: Lines,
+    pub(super) slopes: [Lines; 2],
     pub(super) lines: Lines,
     /// What each layer's adjoint is made of.
     back: Vec<Vec<Back>>,
@@ -59,6 +62,7 @@ struct Back {
 #[derive(Clone, Copy)]
 pub(super) struct Ready<'a, T> {
     pub(super) values: InBox<'a, T>,
+    /// σ' alone.
     pub(super) slopes: InBox<'a, T>,
     pub(super) adjoints: InBox<'a, T>,
 }
@@ -115,18 +119,18 @@ impl Adjoints {
         heads: Vec<LayerId>,
         needed: &Needed,
     ) -> Self {
-        let slopes = Lines::of_slopes(net, locals);
+        let slopes = [false, true].map(|curved| Lines::of_slopes(net, locals, curved));
         let lines = Lines::of_adjoints(net, locals, rows, |id| needed.adjoints.has(id));
         Adjoints { heads, slopes, lines, back: Vec::new() }
     }
 
     /// Numbers of lines.
     pub(super) fn total(&self) -> usize {
-        self.slopes.schedule.total() + self.lines.schedule.total()
+        self.slopes.iter().chain([&self.lines]).map(|lines| lines.schedule.total()).sum()
     }
 
     pub(super) fn cut(&mut self, frame: &Frame, needed: &Needed) {
-        self.slopes.cut(frame, &needed.values);
+        self.slopes.iter_mut().for_each(|slopes| slopes.cut(frame, &needed.values));
         self.lines.cut(frame, &needed.adjoints);
     }
 
@@ -158,7 +162,8 @@ impl Adjoints {
 
     /// Lines made.
     pub(super) fn numbers(&self) -> usize {
-        self.lines.layers.iter().chain(&self.slopes.layers).flatten().map(Carried::all_lines).sum()
+        let lines = self.slopes.iter().chain([&self.lines]);
+        lines.flat_map(|lines| lines.layers.iter().flatten()).map(Carried::all_lines).sum()
     }
 
     /// Numbers multiplied and added, in sums of shifted lines and in products with a matrix.
@@ -183,30 +188,36 @@ impl Adjoints {
         &self,
         values: InBox<'_, T>,
         inputs: Inputs<'_, T>,
-        [made, slopes]: [&mut [Buffer<T>]; 2],
+        made: &mut [Buffer<T>],
+        [first, second]: [&mut [Buffer<T>]; 2],
         scratch: &mut [T],
     ) {
         let InBox { net, frame, lines, .. } = values;
+        let slot_of = |order: usize, id: LayerId| self.slopes[order].schedule.slot(id);
         for (id, layer) in net.layers() {
             let Some(carried) = &lines.layers[id.index()] else { continue };
-            let slots = [lines.schedule.slot(id), self.slopes.schedule.slot(id)];
-            let (mut value, mut slope) = (take(made, slots[0]), take(slopes, slots[1]));
+            let slot = lines.schedule.slot(id);
+            let mut value = take(made, slot);
             let out = &mut value[..carried.all_lines() * frame.line()];
             let values = InBox { buffers: made, ..values };
             if let Kind::Elementwise(e) = layer.kind() {
                 let curved = e.activation().is_curved();
+                let mut slopes = [take(first, slot_of(0, id)), take(second, slot_of(1, id))];
                 let mut function = Function::Made { function: e, curved, id, values, inputs, out };
-                let width = self.slopes.carried(id).orders() * frame.line();
-                let slopes = slope.chunks_exact_mut(width).take(carried.place.channels);
-                for (channel, slopes) in slopes.enumerate() {
-                    let (first, second) = slopes.split_at_mut(frame.line());
-                    function.write(channel, first, second);
+                let together = if e.is_alike() { frame.lines_of(PIECE) } else { 1 };
+                for channels in pieces(carried.place.channels, together) {
+                    let numbers = channels.start * frame.line()..channels.end * frame.line();
+                    let [first, second] =
+                        slopes.each_mut().map(|lines| lines.get_mut(numbers.clone()).unwrap_or_default());
+                    function.write(channels, first, second);
                 }
+                let [of_first, of_second] = slopes;
+                put(first, slot_of(0, id), of_first);
+                put(second, slot_of(1, id), of_second);
             } else {
                 values.values(id, inputs, out, scratch);
             }
-            put(made, slots[0], value);
-            put(slopes, slots[1], slope);
+            put(made, slot, value);
         }
     }
 
@@ -214,7 +225,8 @@ impl Adjoints {
     /// what the outputs have of them.
     pub(super) fn adjoints<T: Scalar>(
         &self,
-        [values, slopes]: [InBox<'_, T>; 2],
+        values: InBox<'_, T>,
+        slopes: [InBox<'_, T>; 2],
         (of_heads, own): (OfHeads<'_, T>, Span),
         adjoints: &mut [Buffer<T>],
         outputs: &mut [T],
@@ -262,7 +274,7 @@ impl Adjoints {
                         if let Some(layer) = &self.lines.layers[reader.index()] {
                             let slot = self.lines.schedule.slot(reader);
                             let mut block = take(adjoints, slot);
-                            weigh(None, &mut block[..layer.all_lines() * line]);
+                            weigh(None, Lanes { count: rows, samples: line }, &mut block[..layer.all_lines() * line]);
                             put(adjoints, slot, block);
                         }
                     }
@@ -276,26 +288,27 @@ impl Adjoints {
     /// its own adjoints become weights.
     fn function<T: Scalar>(
         &self,
-        slopes: InBox<'_, T>,
+        [first, second]: [InBox<'_, T>; 2],
         id: LayerId,
         adjoints: &mut [Buffer<T>],
         mut operand: Option<(&mut [T], Accum)>,
     ) {
         let Some(layer) = &self.lines.layers[id.index()] else { return };
-        let (line, slot) = (slopes.frame.line(), self.lines.schedule.slot(id));
+        let (frame, slot) = (first.frame, self.lines.schedule.slot(id));
+        let (line, rows) = (frame.line(), layer.orders_of(0));
+        let lanes = Lanes { count: rows, samples: line };
+        let (first, second) = (Rows::new(first.block(id), line), Rows::new(second.block(id), line));
         let mut block = take(adjoints, slot);
-        for (channel, lanes) in layer.lanes.iter().enumerate() {
-            let rows = layer.lines[channel] * line..layer.lines[channel + 1] * line;
-            let adjoint = &mut block[rows.clone()];
+        for channels in pieces(layer.place.channels, frame.lines_of(PIECE)) {
+            let numbers = channels.start * rows * line..channels.end * rows * line;
+            let adjoint = &mut block[numbers.clone()];
             if let Some((out, accum)) = &mut operand {
-                let first = Rows::new(slopes.line(id, channel, 0, false), line);
-                let slopes = Slopes { first, second: Rows::none() };
-                let lanes = Lanes { count: lanes.len(), samples: line };
-                Elementwise::reverse(0..1, slopes, lanes, Rows::new(adjoint, adjoint.len()), *accum, &mut out[rows]);
+                let slopes = Slopes { first: first.skip(channels.start), second: Rows::none() };
+                let adjoint = Rows::new(adjoint, rows * line);
+                Elementwise::reverse(0..channels.len(), slopes, lanes, adjoint, *accum, &mut out[numbers]);
             }
-            if slopes.carried(id).second {
-                let second = slopes.line(id, channel, 0, true);
-                adjoint.chunks_exact_mut(line).for_each(|adjoint| weigh(Some(second), adjoint));
+            if !second.data.is_empty() {
+                weigh(Some(&second.data[channels.start * line..channels.end * line]), lanes, adjoint);
             }
         }
         put(adjoints, slot, block);
@@ -370,6 +383,11 @@ impl<T: Scalar> InBox<'_, T> {
             }
         }
     }
+}
+
+/// Channels from the first to the last, so many together.
+fn pieces(channels: usize, together: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..channels).step_by(together).map(move |first| first..channels.min(first + together))
 }
 
 /// `out += a b`.

@@ -91,6 +91,11 @@ impl Frame {
         spaced(self.positions())
     }
 
+    /// Lines with so many numbers, but at least one.
+    pub(super) fn lines_of(&self, numbers: usize) -> usize {
+        (numbers / self.line()).max(1)
+    }
+
     /// Positions of a box.
     pub(super) fn positions(&self) -> usize {
         self.halo.volume()

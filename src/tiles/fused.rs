@@ -98,7 +98,7 @@ impl<T: Scalar> InBox<'_, T> {
         self.groups(id, scratch, |channels, pulled, weights, space| {
             let slopes = &mut slopes[..channels.len() * line];
             let of_channels = slopes.chunks_exact_mut(line).zip(channels.clone());
-            of_channels.for_each(|(slopes, channel)| function.write(channel, slopes, &mut []));
+            of_channels.for_each(|(slopes, channel)| function.write(channel..channel + 1, slopes, &mut []));
             let stride = layer.orders_of(channels.start) * line;
             for (lane, parts) in pulled.lanes.iter().enumerate() {
                 let out = &mut out[layer.line(channels.start, lane) * line..];

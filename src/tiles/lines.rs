@@ -71,14 +71,13 @@ impl Lines {
         Self::new(net, locals.iter().map(|local| local.as_ref().map(of_layer)).collect(), keep, false)
     }
 
-    /// σ' and σ'' of all functions, as the orders of the only lane; all are kept.
-    pub(super) fn of_slopes<T: Scalar>(net: &Network<T>, locals: &[Option<Local>]) -> Self {
+    /// σ' of all functions, or σ'' of those that are `curved`, as the only lane; all are kept.
+    pub(super) fn of_slopes<T: Scalar>(net: &Network<T>, locals: &[Option<Local>], curved: bool) -> Self {
         let slope = numbered(1);
         let of_layer = |(id, layer): (LayerId, &Layer<T>)| {
             let Kind::Elementwise(e) = layer.kind() else { return None };
-            let local = locals[id.index()].as_ref()?;
-            let orders = [true, e.activation().is_curved()];
-            Some(Carried::new(local, vec![slope.clone(); local.place.channels], orders, false))
+            let local = locals[id.index()].as_ref().filter(|_| !curved || e.activation().is_curved())?;
+            Some(Carried::new(local, vec![slope.clone(); local.place.channels], [true, false], false))
         };
         Self::new(net, net.layers().map(of_layer).collect(), |_| true, false)
     }
@@ -158,7 +157,7 @@ impl Lines {
         self.layers[id.index()].as_ref().expect("only layers that are carried are asked for")
     }
 
-    /// The block of a layer.
+    /// The block of a layer; empty if it has none.
     pub(super) fn block<'a, T>(&self, frame: &Frame, buffers: &'a [Buffer<T>], id: LayerId) -> &'a [T] {
         match self.schedule.slot(id) {
             Some(slot) => &buffers[slot][..self.carried(id).all_lines() * frame.line()],
@@ -253,6 +252,11 @@ impl Carried {
     /// Lines of a channel for each order.
     pub(super) fn orders_of(&self, channel: usize) -> usize {
         if self.folded { 1 } else { self.lanes[channel].len() }
+    }
+
+    /// Whether all channels have as many lines.
+    pub(super) fn is_even(&self) -> bool {
+        self.lines.windows(2).all(|lines| lines[1] - lines[0] == self.lines[1])
     }
 
     /// Whether nothing is made of its lanes but the squares.

@@ -26,15 +26,15 @@ pub(crate) struct Point<'a, T> {
 pub(crate) struct Space<T> {
     lanes: Vec<Buffer<T>>,
     values: Vec<Buffer<T>>,
-    slopes: Vec<Buffer<T>>,
+    slopes: [Vec<Buffer<T>>; 2],
     adjoints: Vec<Buffer<T>>,
     scratch: Buffer<T>,
 }
 
 impl<T> Default for Space<T> {
     fn default() -> Self {
-        let [lanes, values, slopes, adjoints] = [(); 4].map(|()| Vec::new());
-        Space { lanes, values, slopes, adjoints, scratch: Buffer::default() }
+        let [lanes, values, first, second, adjoints] = [(); 5].map(|()| Vec::new());
+        Space { lanes, values, slopes: [first, second], adjoints, scratch: Buffer::default() }
     }
 }
 
@@ -52,7 +52,7 @@ impl Tiles {
             values.schedule.prepare(&mut space.values, line);
         }
         if let Some(Adjoints { slopes, lines, .. }) = &self.adjoints {
-            slopes.schedule.prepare(&mut space.slopes, line);
+            slopes.iter().zip(&mut space.slopes).for_each(|(lines, space)| lines.schedule.prepare(space, line));
             lines.schedule.prepare(&mut space.adjoints, line);
         }
         space.scratch.fit(self.scratch * line + self.weights());
@@ -123,11 +123,13 @@ impl Tiles {
             (Values::Made(inputs), Weighted::OfHeads(of_heads), Some(lines), Some(made)) => {
                 let (net, frame, around) = (point.net, &self.frame, self.frame.around(tile));
                 let in_box = |lines, buffers| InBox { net, frame, lines, around, buffers };
-                made.values(in_box(lines, &[]), inputs, [values, slopes], scratch);
-                let [values, slopes] = [in_box(lines, values), in_box(&made.slopes, slopes)];
+                let [first, second] = slopes;
+                made.values(in_box(lines, &[]), inputs, values, [&mut *first, &mut *second], scratch);
+                let values = in_box(lines, values);
+                let [first, second] = [in_box(&made.slopes[0], first), in_box(&made.slopes[1], second)];
                 value.fill(T::zero());
-                made.adjoints([values, slopes], (of_heads, frame.own(tile)), adjoints, value, scratch);
-                let ready = Ready { values, slopes, adjoints: in_box(&made.lines, adjoints) };
+                made.adjoints(values, [first, second], (of_heads, frame.own(tile)), adjoints, value, scratch);
+                let ready = Ready { values, slopes: first, adjoints: in_box(&made.lines, adjoints) };
                 if self.wanted.reaches_inputs() {
                     self.pack_adjoints(ready.adjoints, rows, jacobian);
                 }
@@ -257,6 +259,12 @@ impl Tiles {
             }
             _ => {}
         }
+        if let Function::Ready { slopes, .. } = &function
+            && layer.is_even()
+            && (layer.folded || operand.lines == layer.lines)
+        {
+            return self.even_function(slopes.block(id), layer, from, out);
+        }
         let (first, rest) = scratch.split_at_mut(line);
         let second = &mut rest[..line];
         for (channel, lanes) in layer.lanes.iter().enumerate() {
@@ -265,7 +273,7 @@ impl Tiles {
                 let of_first = row.len().min(line) * usize::from(layer.first);
                 let (of_first, of_second) = row.split_at_mut(of_first);
                 let of_first = if layer.first { of_first } else { &mut *first };
-                function.write(channel, of_first, of_second);
+                function.write(channel..channel + 1, of_first, of_second);
                 continue;
             }
             if row.is_empty() && !function.is_made() {
@@ -295,6 +303,22 @@ impl Tiles {
         }
         if layer.folded {
             in_box.clean(layer, layer.run.clone(), out);
+        }
+    }
+
+    /// The same of all channels together, with as many lanes of first order alone.
+    fn even_function<T: Scalar>(&self, slopes: &[T], layer: &Carried, from: Option<&[T]>, out: &mut [T]) {
+        let (line, width) = (self.frame.line(), layer.lines[1] * self.frame.line());
+        if layer.folded {
+            return out.copy_from_slice(&slopes[..out.len()]);
+        }
+        if let Some(from) = from {
+            out.copy_from_slice(&from[..out.len()]);
+        }
+        if width > 0 {
+            let slopes = Slopes { first: Rows::new(slopes, line), second: Rows::none() };
+            let lanes = Lanes { count: layer.lines[1], samples: line };
+            Elementwise::forward(0..layer.place.channels, slopes, lanes, out, width);
         }
     }
 

@@ -14,6 +14,7 @@ use crate::network::{LayerId, Network};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
 use crate::tape::{Outside, Tape};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// The values at a point.
@@ -196,7 +197,7 @@ pub(super) enum Function<'a, T> {
         lanes: InBox<'a, T>,
         id: LayerId,
     },
-    /// Made before.
+    /// Made before; of σ'' the weights were made.
     Ready {
         slopes: InBox<'a, T>,
         id: LayerId,
@@ -222,7 +223,7 @@ impl<T: Scalar> Function<'_, T> {
     pub(super) fn is_curved(&self) -> bool {
         match self {
             Function::Recorded { slopes, .. } => slopes.second.width > 0,
-            Function::Ready { slopes, id } => slopes.carried(*id).second,
+            Function::Ready { .. } => false,
             Function::Made { curved, .. } => *curved,
         }
     }
@@ -236,45 +237,45 @@ impl<T: Scalar> Function<'_, T> {
             return [line(slopes.first, first), if curved { line(slopes.second, second) } else { &[] }];
         }
         if let Function::Ready { slopes, id } = self {
-            let second = if slopes.carried(*id).second { slopes.line(*id, channel, 0, true) } else { &[] };
-            return [slopes.line(*id, channel, 0, false), second];
+            return [slopes.line(*id, channel, 0, false), &[]];
         }
         let second = if self.is_curved() { second } else { &mut [] };
-        self.write(channel, first, second);
+        self.write(channel..channel + 1, first, second);
         [first, second]
     }
 
-    /// The same into lines of the caller; no σ'' if there is no line for it.
-    pub(super) fn write(&mut self, channel: usize, first: &mut [T], second: &mut [T]) {
+    /// The same of some channels into lines of the caller; no σ'' if there are no lines for it. If there is more than one
+    /// channel, all have the same function.
+    pub(super) fn write(&mut self, channels: Range<usize>, first: &mut [T], second: &mut [T]) {
         match self {
             Function::Recorded { slopes, lanes, id } => {
                 let (frame, place, around) = (lanes.frame, &lanes.carried(*id).place, lanes.around);
-                for (line, slopes) in [(first, slopes.first), (second, slopes.second)] {
-                    if !line.is_empty() {
+                for (lines, slopes) in [(first, slopes.first), (second, slopes.second)] {
+                    for (channel, line) in channels.clone().zip(lines.chunks_exact_mut(frame.line())) {
                         let there = &slopes.data[channel * place.positions() * slopes.width..];
                         frame.load(place, there, slopes.width, around, line);
                     }
                 }
             }
             Function::Ready { slopes, id } => {
-                for (line, is_second) in [(first, false), (second, true)] {
-                    if !line.is_empty() {
-                        line.copy_from_slice(slopes.line(*id, channel, 0, is_second));
-                    }
-                }
+                let line = slopes.frame.line();
+                first.copy_from_slice(&slopes.block(*id)[channels.start * line..channels.end * line]);
             }
             Function::Made { function, id, values, inputs, out, .. } => {
                 let (line, layer) = (values.frame.line(), values.carried(*id));
-                let z = &values.block(values.net.operands(*id)[0])[channel * line..][..line];
-                let mut lines = [&mut out[channel * line..][..line], first, second];
-                let run = &layer.run;
-                let made = lines.each_mut().map(|l| if l.is_empty() { &mut [][..] } else { &mut l[run.clone()] });
-                function.of_unit(channel * layer.place.positions(), &z[run.clone()], made);
-                for (order, line) in lines.into_iter().enumerate().filter(|(_, line)| !line.is_empty()) {
-                    values.clean(layer, run.clone(), line);
+                let numbers = channels.start * line..channels.end * line;
+                let z = &values.block(values.net.operands(*id)[0])[numbers.clone()];
+                let mut lines = [&mut out[numbers], first, second];
+                // Of several lines also what is between the numbers that are needed.
+                let made = layer.run.start..z.len() - (line - layer.run.end);
+                let parts = lines.each_mut().map(|l| if l.is_empty() { &mut [][..] } else { &mut l[made.clone()] });
+                function.of_unit(channels.start * layer.place.positions(), &z[made], parts);
+                for (order, lines) in lines.into_iter().enumerate().filter(|(_, lines)| !lines.is_empty()) {
+                    values.clean(layer, layer.run.clone(), lines);
                     // What it reads has been looked at.
                     if !function.activation().is_finite_everywhere() {
-                        values.check(*id, channel, order, line, Some(z), *inputs);
+                        let of_channels = channels.clone().zip(lines.chunks_exact(line).zip(z.chunks_exact(line)));
+                        of_channels.for_each(|(c, (line, z))| values.check(*id, c, order, line, Some(z), *inputs));
                     }
                 }
             }

@@ -6,7 +6,7 @@ use super::adjoints::{OfHeads, Ready};
 use super::kernel::MOST_CHANNELS;
 use super::linear::InBox;
 use super::values::Known;
-use crate::layer::Kind;
+use crate::layer::{Kind, Lanes};
 use crate::network::LayerId;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized};
@@ -69,7 +69,7 @@ impl<'a, T: Scalar> Units<'a, T> {
     pub(super) fn together(&self) -> usize {
         match self.origin {
             Origin::Recorded { .. } => MOST_CHANNELS,
-            Origin::Made(_) => (PIECE / self.lanes.frame.line()).max(MOST_CHANNELS),
+            Origin::Made(_) => self.lanes.frame.lines_of(PIECE).max(MOST_CHANNELS),
         }
     }
 
@@ -100,8 +100,8 @@ impl<'a, T: Scalar> Units<'a, T> {
                         is_function.then(|| frame.line_of(place, channel, second, 0, around, &mut *second_line));
                     for (row, weights) in of_channel.chunks_exact_mut(line).enumerate() {
                         weights.copy_from_slice(frame.line_of(place, channel, adjoint, row, around, first_line));
-                        weigh(slopes, weights);
                     }
+                    weigh(slopes, Lanes { count: rows, samples: line }, of_channel);
                 }
                 space
             }
@@ -114,12 +114,19 @@ pub(super) const fn space(channels: usize, rows: usize) -> usize {
     2 + channels * rows
 }
 
-/// Adjoints of units, in place: times σ'' of a function, or twice those of a product, that has no slopes.
-pub(super) fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &mut [T]) {
+/// Adjoints of units, in place: times σ'' of a function, a line for all lanes of a channel, or twice those of a product.
+pub(super) fn weigh<T: Scalar>(second: Option<&[T]>, lanes: Lanes, adjoint: &mut [T]) {
     vectorized(
         #[inline(always)]
         || match second {
-            Some(second) => adjoint.iter_mut().zip(second).for_each(|(a, &s)| *a *= s),
+            Some(second) => {
+                let channels = adjoint.chunks_exact_mut(lanes.len()).zip(second.chunks_exact(lanes.samples));
+                for (adjoint, second) in channels {
+                    for adjoint in adjoint.chunks_exact_mut(lanes.samples) {
+                        adjoint.iter_mut().zip(second).for_each(|(a, &s)| *a *= s);
+                    }
+                }
+            }
             None => adjoint.iter_mut().for_each(|a| *a += *a),
         },
     );
