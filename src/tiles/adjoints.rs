@@ -57,6 +57,13 @@ struct Back {
     sums: Vec<Sums>,
 }
 
+impl Back {
+    /// Whether it is one product with a matrix.
+    fn is_matrix<T: Scalar>(&self, net: &Network<T>) -> bool {
+        net.layer(self.reader).kind().linear().is_some_and(|linear| linear.across_channels().is_some())
+    }
+}
+
 /// Values, slopes and adjoints in a box, made before the lanes; of curved layers their [weights](super::weights), in place
 /// of adjoints.
 #[derive(Clone, Copy)]
@@ -173,7 +180,7 @@ impl Adjoints {
             let Some(layer) = layer else { continue };
             for back in back {
                 products[0] += back.sums.iter().map(|sums| sums.products).sum::<usize>();
-                if net.layer(back.reader).kind().linear().is_some_and(|l| l.across_channels().is_some()) {
+                if back.is_matrix(net) {
                     products[1] += layer.place.channels * self.lines.carried(back.reader).all_lines();
                 }
             }
@@ -239,10 +246,10 @@ impl Adjoints {
                 let slot = self.lines.schedule.slot(id);
                 let mut block = take(adjoints, slot);
                 let out = &mut block[..layer.all_lines() * line];
-                let mut accum = Accum::Replace;
+                let (mut accum, mut whole) = (Accum::Replace, true);
                 if self.heads.contains(&id) {
                     self.load(values, id, of_heads, rows, out, scratch);
-                    accum = Accum::Add;
+                    (accum, whole) = (Accum::Add, false);
                     let of_channels = out.chunks_exact(rows * line).zip(values.block(id).chunks_exact(line));
                     for (adjoints, value) in of_channels {
                         for (output, adjoint) in outputs.iter_mut().zip(adjoints.chunks_exact(line)) {
@@ -255,12 +262,17 @@ impl Adjoints {
                     if let Kind::Elementwise(_) = net.layer(back.reader).kind() {
                         self.function(slopes, back.reader, adjoints, Some((&mut *out, accum)));
                     } else {
+                        whole &= back.is_matrix(net);
                         let adjoints = InBox { lines: &self.lines, buffers: adjoints, ..values };
                         adjoints.send_back(values, layer, back, accum, out, scratch);
                     }
                     accum = Accum::Add;
                 }
-                values.clean(layer, layer.run.clone(), out);
+                if whole {
+                    values.clean_whole(layer, out);
+                } else {
+                    values.clean(layer, layer.run.clone(), out);
+                }
                 put(adjoints, slot, block);
             }
             // Readers that have now sent their adjoints to all operands.

@@ -174,6 +174,7 @@ impl Frame {
                 }
             }
         });
+        line[self.positions()..].fill(T::zero());
     }
 
     /// A channel's numbers themselves, if they lie as the line would.

@@ -48,7 +48,9 @@ impl Fused {
         let (reader, function) = only_function(net, id)?;
         let (k, r) = (id.index(), reader.index());
         if wanted.is_sums() && function.activation().is_curved() && fold::is_constant(net, locals, id) {
-            return Some(Fused::Constant);
+            // A line of weights for each row takes the place of one for each lane.
+            let lanes = locals[id.index()].as_ref().map_or(0, |local| local.lanes[0].len());
+            return (wanted.rows() <= lanes).then_some(Fused::Constant);
         }
         if !is_pulled(net, locals, id) {
             return None;

@@ -196,15 +196,26 @@ impl<'a, T: Scalar> InBox<'a, T> {
         }
     }
 
-    /// Zeros beside the run and, if that matters, where there is no unit. Behind the positions of the box nothing is read.
+    /// Zeros beside the run and, if that matters, where there is no unit.
     pub(super) fn clean(&self, layer: &Carried, run: Range<usize>, out: &mut [T]) {
-        let positions = self.frame.positions();
-        if run != (0..positions) {
-            for line in out.chunks_exact_mut(self.frame.line()) {
-                line[..run.start].fill(T::zero());
-                line[run.end..positions].fill(T::zero());
-            }
+        for line in out.chunks_exact_mut(self.frame.line()) {
+            line[..run.start].fill(T::zero());
+            line[run.end..].fill(T::zero());
         }
+        self.mask(layer, out);
+    }
+
+    /// The same where whole lines were made of whole lines. Behind the positions of the box, where nothing is read, are then
+    /// numbers that were made anew of zeros there, and did not grow from run to run.
+    pub(super) fn clean_whole(&self, layer: &Carried, out: &mut [T]) {
+        if layer.run == (0..self.frame.positions()) {
+            self.mask(layer, out);
+        } else {
+            self.clean(layer, layer.run.clone(), out);
+        }
+    }
+
+    fn mask(&self, layer: &Carried, out: &mut [T]) {
         if layer.masked && !self.frame.inside(&layer.place, self.around) {
             self.frame.mask(&layer.place, self.around, out);
         }

@@ -315,7 +315,7 @@ fn scratch<T: Scalar>(net: &Network<T>, lanes: &Lines, targets: &[LayerId], want
     let together = |layer: &Carried| match layer.fused {
         Some(Fused::Sloped) => kernel::MOST_CHANNELS,
         Some(Fused::Constant) if recorded => weights::space(layer.place.channels, wanted.rows()),
-        _ if wanted.is_sums() && recorded => weights::space(kernel::MOST_CHANNELS, wanted.rows()),
+        _ if wanted.is_sums() && recorded => weights::space(1, wanted.rows().max(kernel::MOST_CHANNELS)),
         _ => 0,
     };
     let together = lanes.layers.iter().flatten().map(together).max().unwrap_or(0);

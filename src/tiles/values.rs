@@ -271,7 +271,11 @@ impl<T: Scalar> Function<'_, T> {
                 let parts = lines.each_mut().map(|l| if l.is_empty() { &mut [][..] } else { &mut l[made.clone()] });
                 function.of_unit(channels.start * layer.place.positions(), &z[made], parts);
                 for (order, lines) in lines.into_iter().enumerate().filter(|(_, lines)| !lines.is_empty()) {
-                    values.clean(layer, layer.run.clone(), lines);
+                    if channels.len() > 1 {
+                        values.clean_whole(layer, lines);
+                    } else {
+                        values.clean(layer, layer.run.clone(), lines);
+                    }
                     // What it reads has been looked at.
                     if !function.activation().is_finite_everywhere() {
                         let of_channels = channels.clone().zip(lines.chunks_exact(line).zip(z.chunks_exact(line)));

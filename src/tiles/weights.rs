@@ -65,10 +65,10 @@ impl<'a, T: Scalar> Units<'a, T> {
         Some(Units { lanes, id, rows, origin })
     }
 
-    /// Channels that are well taken together: those for which there is work space, or many of short lines.
+    /// Channels that are well taken together: of as many lines as there is work space for, or many of short lines.
     pub(super) fn together(&self) -> usize {
         match self.origin {
-            Origin::Recorded { .. } => MOST_CHANNELS,
+            Origin::Recorded { .. } => (MOST_CHANNELS / self.rows).max(1),
             Origin::Made(_) => self.lanes.frame.lines_of(PIECE).max(MOST_CHANNELS),
         }
     }
