@@ -98,10 +98,13 @@ pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usiz
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
     const SHORT: usize = 4;
+    /// How much longer a short row takes that is no whole pieces.
+    const REST: usize = 2;
     let of_f64 = size_of::<f64>() / size_of::<T>();
     let vector = 8 * of_f64;
+    let piece = PIECE * of_f64;
     let samples = if row <= SHORT {
-        2 * PIECE * of_f64
+        2 * piece
     } else {
         (LANES * of_f64 / lanes.max(1)).clamp(1, 64 * of_f64).next_multiple_of(vector)
     };
@@ -112,8 +115,9 @@ pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usiz
     let most = fitting / vector;
     // Of more points no block leaves a core waiting for long.
     let count = count.min(1 << 20);
+    let rest = |samples: usize| if row <= SHORT && samples % piece > 0 { REST * of_f64 } else { 0 };
     let time = |samples: usize| -> usize {
-        CORES.map(|cores| cores * longest(cores, count, samples, |samples| samples)).iter().sum()
+        CORES.map(|cores| cores * longest(cores, count, samples, |samples| samples + rest(samples))).iter().sum()
     };
     // Only if that is worth reading the weights more often.
     let evener = |best: usize, samples: usize| if 32 * time(samples) < 31 * time(best) { samples } else { best };
@@ -173,6 +177,8 @@ mod tests {
         assert_eq!(longest(2, 228, 32, |samples| samples), 128);
         assert_eq!(longest(2, 228, 16, |samples| samples), 116);
         assert_eq!(longest(1, 228, 32, |samples| samples), 228);
+        // Short rows in whole pieces, unless a core would wait for longer than a rest takes.
+        assert_eq!([64, 1000, 4096].map(|count| sample_block::<f32>(2, 2, 1 << 12, count)), [192, 128, 96]);
     }
 
     #[test]
