@@ -115,7 +115,7 @@ pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usiz
     let most = fitting / vector;
     // Of more points no block leaves a core waiting for long.
     let count = count.min(1 << 20);
-    let rest = |samples: usize| if row <= SHORT && samples % piece > 0 { REST * of_f64 } else { 0 };
+    let rest = |samples: usize| if row <= SHORT && !samples.is_multiple_of(piece) { REST * of_f64 } else { 0 };
     let time = |samples: usize| -> usize {
         CORES.map(|cores| cores * longest(cores, count, samples, |samples| samples + rest(samples))).iter().sum()
     };
