@@ -77,6 +77,34 @@ fn an_energy_is_not_recorded() {
     assert!(color > 30, "{color} numbers for each input");
 }
 
+/// A function that its only reader leaves aside has the adjoint zero, whatever the buffer held before.
+#[test]
+fn what_is_left_aside_takes_no_part() {
+    let (n, mut random) = (40, Random(9));
+    let mut kernel = |channels: usize, read: usize| {
+        let numbers = random.numbers(channels * read * 3);
+        ArrayD::from_shape_vec(IxDyn(&[channels, read, 3]), numbers).unwrap()
+    };
+    let options = ConvOptions { padding: vec![[1, 1]], ..ConvOptions::default() };
+    let mut net = Network::builder();
+    let x = net.input("x", &[1, n]).unwrap();
+    let before = net.conv("before", x, kernel(4, 1), None, &options).unwrap();
+    let aside = net.activation("aside", before, Activation::Tanh).unwrap();
+    let read = net.gather("gather", &[x, aside], (0..n as u32).map(Some), &[1, n], 0.0).unwrap();
+    let conv = net.conv("conv", read, kernel(4, 1), None, &options).unwrap();
+    let first = net.activation("first", conv, Activation::Tanh).unwrap();
+    let conv = net.conv("next", first, kernel(4, 4), None, &options).unwrap();
+    let last = net.activation("last", conv, Activation::Tanh).unwrap();
+    let sum = net.dense("sum", last, Array2::ones((1, 4 * n)), None).unwrap();
+    let net = net.build(&[sum]).unwrap();
+    let x = point(&net, 3);
+    let options = PlanOptions::new(Quantity::HessianDiagonal);
+    let exact = Plan::with(&net, &options.clone().strategy(Strategy::Dense)).unwrap().run_all(&net, x.view()).unwrap();
+    let plan = Plan::with(&net, &options.strategy(Strategy::Nodal).lanes(LaneKind::Offset).tile(7)).unwrap();
+    let all = plan.run_all(&net, x.view()).unwrap();
+    compare(&all.hessian_diagonal.unwrap(), exact.hessian_diagonal.as_ref().unwrap()).unwrap();
+}
+
 /// Outside of the tiles too, an overflow is found.
 #[test]
 fn an_energy_that_overflows_is_named() {

@@ -268,6 +268,10 @@ impl Adjoints {
                     }
                     accum = Accum::Add;
                 }
+                if accum == Accum::Replace {
+                    // No reader has a link to it.
+                    out.fill(T::zero());
+                }
                 if whole {
                     values.clean_whole(layer, out);
                 } else {
