@@ -153,3 +153,30 @@ fn all_finite<T: Scalar>(numbers: &[T]) -> bool {
 pub(crate) fn test_number(k: usize) -> f64 {
     ((k * 37 + 11) % 23) as f64 / 23.0 - 0.4
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first of two, in lists of any number of blocks, in both precisions.
+    #[test]
+    fn the_first_that_is_not_finite_is_found() {
+        fn check<T: Scalar>() {
+            for len in [0, 1, 17, 511, 512, 513, 1500] {
+                let sound: Vec<T> = (0..len).map(|k| T::from_f64(test_number(k) * 1e30)).collect();
+                assert!(first_non_finite(&sound).is_none());
+                for at in (0..len).step_by(7).chain(len.checked_sub(1)) {
+                    for value in [T::nan(), T::infinity(), T::neg_infinity()] {
+                        let mut numbers = sound.clone();
+                        numbers[len - 1] = T::infinity();
+                        numbers[at] = value;
+                        let (found, what) = first_non_finite(&numbers).expect("there is one");
+                        assert!(found == at && (what == value || what.is_nan() && value.is_nan()), "{found}, not {at}");
+                    }
+                }
+            }
+        }
+        check::<f64>();
+        check::<f32>();
+    }
+}

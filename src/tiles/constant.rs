@@ -31,6 +31,7 @@ impl<T: Scalar> InBox<'_, T> {
         let (layer, line) = (self.carried(id), self.frame.line());
         let Offset { channel: first, .. } = self.carried(self.net.operands(id)[0]).lanes[0][0];
         let constants = self.shared_weights(id);
+        let run = self.frame.run(self.frame.tile_at_zero());
         let (space, scratch) = scratch.split_at_mut(units.space(layer.place.channels) * line);
         let from = units.of(0..layer.place.channels, space);
         for fan in &layer.fans {
@@ -41,8 +42,7 @@ impl<T: Scalar> InBox<'_, T> {
                 let out = &mut sums[(row * inputs + first as usize + fan.channels.start) * line..];
                 let mut sink = Stored { out, stride: line, accumulate: true };
                 for (_, terms) in parts {
-                    let run = self.frame.run(self.frame.tile_at_zero());
-                    let sum = Sum { terms: &pulled.terms[terms.clone()], second: false, from, run };
+                    let sum = Sum { terms: &pulled.terms[terms.clone()], second: false, from, run: run.clone() };
                     vectorized_within(
                         #[inline(always)]
                         |registers| sum.shared(registers, squares, fan.channels.len(), space, &mut sink),
