@@ -21,6 +21,10 @@ use sprs::CsMat;
 
 const STEPS: usize = 9;
 
+/// A few roundings of a number, of `f64` and of `f32`.
+const ROUNDING: f64 = 1e-15;
+const ROUNDING_F32: f64 = 4e-7;
+
 /// Largest deviation relative to the largest entry.
 fn deviation(ours: &CsMat<f64>, exact: ArrayView2<'_, f64>) -> f64 {
     let scale = exact.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
@@ -34,12 +38,14 @@ fn deviation_of_sums(ours: ArrayView1<'_, f64>, exact: ArrayView2<'_, f64>) -> f
     (&ours - &sums).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale
 }
 
-/// What a relative change of x does to the exact result: the network's doing, not the strategy's.
-fn sensitivity(net: &Network, quantity: Quantity, x: &Array1<f64>, change: f64) -> f64 {
+/// What a relative change of x, and of the weights to those of `moved`, does to the exact result: the network's
+/// doing, not the strategy's. (Weights whose products cancel leave their rounding, whatever x is.)
+fn sensitivity(net: &Network, moved: &[Network], quantity: Quantity, x: ArrayView1<'_, f64>, change: f64) -> f64 {
     let oracle = Plan::with(net, &PlanOptions::new(quantity).strategy(Strategy::Dense)).unwrap();
-    let exact = oracle.run(net, x.view()).unwrap().to_dense();
-    let moved = [1.0 - change, 1.0 + change].map(|factor| oracle.run(net, (x * factor).view()).unwrap());
-    moved.iter().map(|m| deviation(m, exact.view())).fold(0.0, f64::max)
+    let exact = oracle.run(net, x).unwrap().to_dense();
+    let points = [1.0 - change, 1.0 + change].map(|factor| oracle.run(net, (&x * factor).view()));
+    let weights = moved.iter().map(|moved| oracle.run(moved, x));
+    points.into_iter().chain(weights).map(|m| deviation(&m.unwrap(), exact.view())).fold(0.0, f64::max)
 }
 
 fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
@@ -66,11 +72,11 @@ fn plans(net: &Network, quantity: Quantity) -> Vec<Plan> {
 }
 
 /// y, J and D of every plan.
-fn agrees_with_the_definitions(net: &Network, x: &Array1<f64>) -> Result<(), TestCaseError> {
+fn agrees_with_the_definitions(net: &Network, moved: &[Network], x: &Array1<f64>) -> Result<(), TestCaseError> {
     let exact = reference(net, x.view());
     let scale = exact.value.iter().fold(1e-300, |s: f64, v| s.max(v.abs()));
     for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
-        let bound = 1e-12f64.max(20.0 * sensitivity(net, quantity, x, 1e-15));
+        let bound = 1e-12f64.max(20.0 * sensitivity(net, moved, quantity, x.view(), ROUNDING));
         for plan in plans(net, quantity) {
             let all = plan.run_all(net, x.view()).unwrap();
             let value = (&all.value - &exact.value).iter().fold(0.0, |s: f64, v| s.max(v.abs())) / scale;
@@ -106,7 +112,7 @@ proptest! {
         let net = chain.dense(dense(m, second), None).build().unwrap();
         let x = Array1::from(random.numbers(n));
         let pool = ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-        pool.install(|| agrees_with_the_definitions(&net, &x))?;
+        pool.install(|| agrees_with_the_definitions(&net, &[], &x))?;
     }
 }
 
@@ -137,12 +143,13 @@ proptest! {
     /// Layers of all kinds before so many weights that tangents of one point are carried beside its values.
     #[test]
     fn tangents_beside_values_agree_with_the_oracle(recipe in recipes(STEPS)) {
-        let net = recipe.build_before(&[730, 720, 2]);
+        let dense = [730, 720, 2];
+        let (net, moved) = (recipe.build_before(&dense), recipe.moved_before(&dense, ROUNDING));
         let x = recipe.point(&net);
         let base = PlanOptions::new(Quantity::HessianDiagonal);
         let oracle = Plan::with(&net, &base.clone().with_jacobian().strategy(Strategy::Dense)).unwrap();
         let exact = oracle.run_all(&net, x.view()).unwrap();
-        let bound = 1e-12f64.max(20.0 * sensitivity(&net, Quantity::HessianDiagonal, &x, 1e-15));
+        let bound = 1e-12f64.max(20.0 * sensitivity(&net, &moved, Quantity::HessianDiagonal, x.view(), ROUNDING));
         for options in [base.clone(), base.with_jacobian()] {
             let plan = Plan::with(&net, &options.strategy(Strategy::Nodal)).unwrap();
             let mut workspace = Workspace::new();
@@ -169,7 +176,7 @@ proptest! {
     fn every_strategy_agrees_with_the_definitions(recipe in recipes(STEPS)) {
         let net = recipe.build();
         let x = recipe.point(&net);
-        agrees_with_the_definitions(&net, &x)?;
+        agrees_with_the_definitions(&net, &recipe.moved(ROUNDING), &x)?;
     }
 
     #[test]
@@ -181,8 +188,9 @@ proptest! {
             row.assign(&(&x * (1.0 - 0.04 * k as f64)));
         }
         let exact: Vec<_> = points.rows().into_iter().map(|x| reference(&net, x)).collect();
+        let moved = recipe.moved(ROUNDING);
         let bounds = [Quantity::HessianDiagonal, Quantity::Jacobian].map(|quantity| {
-            let of = |x: ArrayView1<'_, f64>| sensitivity(&net, quantity, &x.to_owned(), 1e-15);
+            let of = |x: ArrayView1<'_, f64>| sensitivity(&net, &moved, quantity, x, ROUNDING);
             1e-12f64.max(20.0 * points.rows().into_iter().map(of).fold(0.0, f64::max))
         });
         let diagonal = Sparsity::of(&net).unwrap().hessian_diagonal().unwrap();
@@ -213,6 +221,7 @@ proptest! {
     fn single_precision_agrees_within_its_own(recipe in recipes(STEPS)) {
         let net = recipe.build();
         let single = net.cast::<f32>().unwrap();
+        let moved = recipe.moved(ROUNDING_F32);
         let x = recipe.point(&net).mapv(|v| v as f32);
         for quantity in [Quantity::Jacobian, Quantity::HessianDiagonal] {
             let oracle = Plan::with(&single, &PlanOptions::new(quantity).strategy(Strategy::Dense)).unwrap();
@@ -222,7 +231,7 @@ proptest! {
             if exact.iter().all(|v| v.abs() < 1e-30) && exact.iter().any(|&v| v != 0.0) {
                 continue;
             }
-            let bound = 1e-4f64.max(20.0 * sensitivity(&net, quantity, &point, 4e-7));
+            let bound = 1e-4f64.max(20.0 * sensitivity(&net, &moved, quantity, point.view(), ROUNDING_F32));
             for plan in plans(&net, quantity) {
                 let ours = plan.run(&single, x.view()).unwrap().map(|&v| f64::from(v));
                 let error = deviation(&ours, exact.view());
@@ -297,8 +306,9 @@ proptest! {
         for (k, mut row) in xs.rows_mut().into_iter().enumerate() {
             row.assign(&(recipe.point(&net) * (1.0 - 0.05 * k as f64)));
         }
+        let moved = recipe.moved(ROUNDING);
         let bounds = [Quantity::Jacobian, Quantity::HessianDiagonal].map(|quantity| {
-            let of = |x: ArrayView1<'_, f64>| sensitivity(&net, quantity, &x.to_owned(), 1e-15);
+            let of = |x: ArrayView1<'_, f64>| sensitivity(&net, &moved, quantity, x, ROUNDING);
             1e-13f64.max(20.0 * xs.rows().into_iter().map(of).fold(0.0, f64::max))
         });
         for strategy in Strategy::of(Quantity::HessianDiagonal) {

@@ -98,8 +98,28 @@ impl Recipe {
 
     /// The network, with dense layers of so many units each behind its last layer.
     pub fn build_before(&self, dense: &[usize]) -> Network {
-        let mut cook =
-            Cook { builder: Network::builder(), layers: Vec::new(), random: Random(self.seed), read: Vec::new() };
+        self.cook(dense, 0.0, 0)
+    }
+
+    /// The network, twice, with every weight moved by a part of at most `change` of it.
+    pub fn moved(&self, change: f64) -> [Network; 2] {
+        self.moved_before(&[], change)
+    }
+
+    /// The network of `build_before`, likewise.
+    pub fn moved_before(&self, dense: &[usize], change: f64) -> [Network; 2] {
+        [1, 2].map(|draw| self.cook(dense, change, draw))
+    }
+
+    fn cook(&self, dense: &[usize], change: f64, draw: u64) -> Network {
+        let mut cook = Cook {
+            builder: Network::builder(),
+            layers: Vec::new(),
+            read: Vec::new(),
+            random: Random(self.seed),
+            change,
+            noise: Random(draw),
+        };
         for (q, shape) in self.inputs.iter().enumerate() {
             let input = cook.builder.input(&format!("x{q}"), shape).unwrap();
             cook.layers.push(input);
@@ -111,7 +131,7 @@ impl Recipe {
         for (number, &units) in dense.iter().enumerate() {
             let x = cook.take(0);
             let read = cook.builder.shape(x).unwrap().iter().product();
-            let weight = Array2::from_shape_vec((units, read), cook.random.weights(units * read, read)).unwrap();
+            let weight = Array2::from_shape_vec((units, read), cook.weights(units * read, read)).unwrap();
             let made = cook.builder.dense(&format!("d{number}"), x, weight, None).unwrap();
             let curved = cook.builder.activation(&format!("t{number}"), made, Activation::Tanh).unwrap();
             cook.put(curved);
@@ -134,9 +154,23 @@ struct Cook {
     layers: Vec<LayerId>,
     read: Vec<bool>,
     random: Random,
+    change: f64,
+    noise: Random,
 }
 
 impl Cook {
+    /// Numbers between −1 and 1, moved by what is to be found out about.
+    fn numbers(&mut self, count: usize) -> Vec<f64> {
+        let numbers = self.random.numbers(count);
+        numbers.into_iter().map(|v| v * (1.0 + self.change * self.noise.number())).collect()
+    }
+
+    /// As [`Random::weights`], moved likewise.
+    fn weights(&mut self, count: usize, fan_in: usize) -> Vec<f64> {
+        let weights = self.random.weights(count, fan_in);
+        weights.into_iter().map(|v| v * (1.0 + self.change * self.noise.number())).collect()
+    }
+
     fn take(&mut self, choice: usize) -> LayerId {
         // Later layers are chosen more often, so that networks become deep.
         let count = self.layers.len();
@@ -167,7 +201,7 @@ impl Cook {
             13 => self.gather(name, x, units, step),
             14 => self.delicate(name, x, step),
             15 => {
-                let [scale, shift, mean] = [0; 3].map(|_| self.random.numbers(shape[0]));
+                let [scale, shift, mean] = [0; 3].map(|_| self.numbers(shape[0]));
                 let variance: Vec<f64> = mean.iter().map(|m| m * m + 0.1).collect();
                 self.builder.batch_norm(name, x, [&scale, &shift, &mean, &variance], 1e-5).unwrap()
             }
@@ -182,8 +216,8 @@ impl Cook {
 
     fn dense(&mut self, name: &str, x: LayerId, units: usize, step: &Step) -> LayerId {
         let m = 1 + step.numbers[0] % 7;
-        let weight = Array2::from_shape_vec((m, units), self.random.weights(m * units, units)).unwrap();
-        let bias = step.numbers[1].is_multiple_of(2).then(|| Array1::from(self.random.numbers(m)));
+        let weight = Array2::from_shape_vec((m, units), self.weights(m * units, units)).unwrap();
+        let bias = step.numbers[1].is_multiple_of(2).then(|| Array1::from(self.numbers(m)));
         self.builder.dense(name, x, weight, bias).unwrap()
     }
 
@@ -194,7 +228,7 @@ impl Cook {
             for j in 0..units {
                 // Some rows stay empty: an output may depend on nothing.
                 if self.random.next().is_multiple_of(3) && !(i + step.numbers[1]).is_multiple_of(5) {
-                    triplets.add_triplet(i, j, self.random.number());
+                    triplets.add_triplet(i, j, self.numbers(1)[0]);
                 }
             }
         }
@@ -213,8 +247,8 @@ impl Cook {
         let out = groups * (1 + b % 5);
         let dims: Vec<usize> = [out, shape[0] / groups].into_iter().chain(kernel).collect();
         let count = dims.iter().product::<usize>();
-        let weight = ArrayD::from_shape_vec(IxDyn(&dims), self.random.weights(count, count / out)).unwrap();
-        let bias = Array1::from(self.random.numbers(out));
+        let weight = ArrayD::from_shape_vec(IxDyn(&dims), self.weights(count, count / out)).unwrap();
+        let bias = Array1::from(self.numbers(out));
         self.builder.conv(name, x, weight, bias, &ConvOptions { stride, padding, dilation, groups }).unwrap()
     }
 
@@ -270,8 +304,8 @@ impl Cook {
     fn sum(&mut self, name: &str, x: LayerId, shape: &[usize], step: &Step) -> LayerId {
         let other = self.partner(shape, step.reads[1]);
         let units = shape.iter().product();
-        let scales = [Some(self.random.numbers([1, shape[0], units][step.numbers[0] % 3])), None];
-        let shift = step.numbers[1].is_multiple_of(2).then(|| self.random.numbers(units));
+        let scales = [Some(self.numbers([1, shape[0], units][step.numbers[0] % 3])), None];
+        let shift = step.numbers[1].is_multiple_of(2).then(|| self.numbers(units));
         let alike = self.builder.shape(other).unwrap() == shape;
         if step.numbers[2].is_multiple_of(4) && shape.len() == 1 && alike {
             return self.builder.concat(name, &[x, other, x], 0).unwrap();
