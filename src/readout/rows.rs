@@ -144,35 +144,38 @@ impl Run {
     }
 }
 
-/// Rows side by side of what is packed entry by entry: number `r` after place `list[e]` is entry `e` of row `r`. Made in
-/// squares of four, so that whole vectors are read.
+/// Rows side by side of what is packed entry by entry: number `r` after place `list[e]` is entry `e` of row `r`. Four
+/// entries of many rows are woven together first, which is done in whole vectors; then each row's go to their place.
 #[inline(always)]
 fn transpose<T: Scalar>(packed: &[T], list: &[u32], values: &mut [T]) {
-    const SIDE: usize = 4;
-    let (whole, rest) = list.as_chunks::<SIDE>();
-    let mut squares = values.chunks_exact_mut(SIDE * list.len());
-    let mut done = 0;
-    for values in &mut squares {
-        let numbers = |place: u32| -> [T; SIDE] {
-            *packed[place as usize + done..].first_chunk().expect("a number for each row")
-        };
-        let (first, second) = values.split_at_mut(2 * list.len());
-        let ((a, b), (c, d)) = (first.split_at_mut(list.len()), second.split_at_mut(list.len()));
-        let [(a, a_rest), (b, b_rest), (c, c_rest), (d, d_rest)] = [a, b, c, d].map(|row| row.as_chunks_mut::<SIDE>());
-        for ((places, (a, b)), (c, d)) in whole.iter().zip(a.iter_mut().zip(b)).zip(c.iter_mut().zip(d)) {
-            let square = [numbers(places[0]), numbers(places[1]), numbers(places[2]), numbers(places[3])];
-            for (k, numbers) in square.into_iter().enumerate() {
-                [a[k], b[k], c[k], d[k]] = numbers;
+    const ROWS: usize = 64;
+    let mut woven = [[T::zero(); 4]; ROWS];
+    for (block, values) in values.chunks_mut(ROWS * list.len()).enumerate() {
+        let rows = values.len() / list.len();
+        let line = |e: usize| &packed[list[e] as usize + block * ROWS..][..rows];
+        if list.len() < 4 {
+            for e in 0..list.len() {
+                values[e..].iter_mut().step_by(list.len()).zip(line(e)).for_each(|(value, &v)| *value = v);
+            }
+            continue;
+        }
+        for e in (0..list.len()).step_by(4) {
+            // The last four may share entries with the four before.
+            let e = e.min(list.len() - 4);
+            weave(&mut woven[..rows], [0, 1, 2, 3].map(|k| line(e + k)));
+            for (row, woven) in values.chunks_exact_mut(list.len()).zip(&woven) {
+                row[e..e + 4].copy_from_slice(woven);
             }
         }
-        let rows = a_rest.iter_mut().zip(b_rest).zip(c_rest.iter_mut().zip(d_rest));
-        for (&place, ((a, b), (c, d))) in rest.iter().zip(rows) {
-            [*a, *b, *c, *d] = numbers(place);
-        }
-        done += SIDE;
     }
-    for (r, values) in squares.into_remainder().chunks_exact_mut(list.len()).enumerate() {
-        values.iter_mut().zip(list).for_each(|(value, &place)| *value = packed[place as usize + done + r]);
+}
+
+#[inline(always)]
+fn weave<T: Scalar>(woven: &mut [[T; 4]], [a, b, c, d]: [&[T]; 4]) {
+    let rows = woven.len();
+    let (a, b, c, d) = (&a[..rows], &b[..rows], &c[..rows], &d[..rows]);
+    for r in 0..rows {
+        woven[r] = [a[r], b[r], c[r], d[r]];
     }
 }
 
@@ -184,8 +187,8 @@ mod tests {
     #[test]
     fn rows_are_where_they_were_put() {
         // Task, first number, and list of some rows: alike, of another list, none, of the task before.
-        let lists: [&[u32]; 4] = [&[0, 40, 80, 120, 160], &[40, 0], &[], &[7]];
-        let mut rows: Vec<(usize, usize, usize)> = (0..11).map(|k| (0, 3 + k, 0)).collect();
+        let lists: [&[u32]; 4] = [&[0, 40, 80, 120, 160], &[40, 0, 9], &[], &[7]];
+        let mut rows: Vec<(usize, usize, usize)> = (0..70).map(|k| (0, 3 + k, 0)).collect();
         rows.extend((0..5).map(|_| (1, 0, 2)));
         rows.extend((0..9).map(|k| (1, k, 1)));
         rows.extend([(1, 20, 0), (1, 22, 0), (1, 23, 3), (2, 0, 0)]);
@@ -201,7 +204,7 @@ mod tests {
             assert_eq!(places.follow(), expected.as_deref());
             for samples in [1, 3] {
                 let packed: Vec<Vec<f64>> =
-                    (0..3).map(|task| (0..200 * samples).map(|k| (1000 * task + k) as f64).collect()).collect();
+                    (0..3).map(|task| (0..300 * samples).map(|k| (1000 * task + k) as f64).collect()).collect();
                 let packed = &packed;
                 let of = |task: usize| &packed[task][..];
                 for sample in 0..samples {
