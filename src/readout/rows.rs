@@ -162,7 +162,7 @@ fn transpose<T: Scalar>(packed: &[T], list: &[u32], values: &mut [T]) {
         for e in (0..list.len()).step_by(4) {
             // The last four may share entries with the four before.
             let e = e.min(list.len() - 4);
-            weave(&mut woven[..rows], [0, 1, 2, 3].map(|k| line(e + k)));
+            weave(&mut woven[..rows], [line(e), line(e + 1), line(e + 2), line(e + 3)]);
             for (row, woven) in values.chunks_exact_mut(list.len()).zip(&woven) {
                 row[e..e + 4].copy_from_slice(woven);
             }
