@@ -280,7 +280,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         Ok(())
     }
 
-    /// Tiles that make stretches of the results: what a tile packs is put into its place while it is in the cache.
+    /// Tiles that make stretches of the results: what a tile makes is put into its place while it is in the cache.
     fn in_order(&self, tiles: &Tiles, range: Range<usize>, point: Point<'_, T>, results: Buffers<'_, T>) {
         let targets = [&self.plan.value, &self.plan.jacobian, &self.plan.diagonal];
         // What is not wanted, or known, has no numbers here.
@@ -312,11 +312,11 @@ impl<'a, T: Scalar> Run<'a, T> {
         lend(&self.workspace.lanes, |space| {
             let LaneSpace { tiles: space, packed, .. } = space;
             self.fit(range.start, packed, 1);
-            tiles.outputs(point, range.start, space, packed.parts());
-            for ((target, result), packed) in targets.into_iter().zip(results).zip(packed.parts()) {
+            let made = tiles.outputs_there(point, range.start, space, packed.parts());
+            for ((target, result), made) in targets.into_iter().zip(results).zip(made) {
                 let entries = entries(target, range.clone(), result);
                 if let Some(target) = target.as_ref().filter(|_| !entries.is_empty()) {
-                    target.readout.unpack(&target.pattern, entries, |_| packed, 1, 0, result);
+                    target.readout.unpack(&target.pattern, entries, |_| made, 1, 0, result);
                 }
             }
         });

@@ -1,12 +1,12 @@
 //! Carries the lanes of one tile through the network.
 
+use super::Tiles;
 use super::adjoints::{Adjoints, Ready};
 use super::fused::Fused;
 use super::linear::InBox;
 use super::lines::{Carried, Lines};
 use super::values::{Function, Inputs, Known, Values};
 use super::weights::Weighted;
-use super::{Tiles, Wanted};
 use crate::buffer::Buffer;
 use crate::layer::{Elementwise, Kind, Lanes, Slopes, product};
 use crate::network::{LayerId, Network};
@@ -19,6 +19,14 @@ use crate::tape::Tape;
 pub(crate) struct Point<'a, T> {
     pub(crate) net: &'a Network<T>,
     pub(crate) values: Values<'a, T>,
+}
+
+/// Lanes of one order of the outputs.
+#[derive(Clone, Copy)]
+struct OfOutputs<'a, T> {
+    lines: &'a Lines,
+    buffers: &'a [Buffer<T>],
+    second: bool,
 }
 
 /// Work space for a tile.
@@ -67,6 +75,32 @@ impl Tiles {
         space: &mut Space<T>,
         packed: [&mut [T]; 3],
     ) {
+        self.carry(point, tile, space);
+        for (lanes, packed) in self.of_outputs(space).into_iter().zip(packed) {
+            lanes.into_iter().for_each(|lanes| self.pack_lanes(lanes, packed));
+        }
+    }
+
+    /// The same for those who read it at once: where nothing would be moved but whole lines, these are not packed.
+    pub(crate) fn outputs_there<'a, T: Scalar>(
+        &'a self,
+        point: Point<'_, T>,
+        tile: usize,
+        space: &'a mut Space<T>,
+        packed: [&'a mut [T]; 3],
+    ) -> [&'a [T]; 3] {
+        self.carry(point, tile, space);
+        let mut all = self.of_outputs(space).into_iter();
+        packed.map(|packed| {
+            let Some(lanes) = all.next().expect("one for each result") else { return &*packed };
+            self.as_packed(lanes).unwrap_or_else(|| {
+                self.pack_lanes(lanes, packed);
+                packed
+            })
+        })
+    }
+
+    fn carry<T: Scalar>(&self, point: Point<'_, T>, tile: usize, space: &mut Space<T>) {
         self.prepare(space);
         let Space { lanes, values, scratch, .. } = space;
         let source = match point.values {
@@ -74,21 +108,17 @@ impl Tiles {
             Values::Made(inputs) => Source::Made(inputs, values),
         };
         self.sweep(point.net, tile, lanes, source, scratch, None);
-        let Wanted::Outputs { first, second } = self.wanted else { return };
-        let [value, jacobian, diagonal] = packed;
-        if let (Values::Made(_), Some(made)) = (point.values, &self.values) {
-            self.pack_lanes(made, values, false, value);
-        }
-        if first {
-            self.pack_lanes(&self.lanes, lanes, false, jacobian);
-        }
-        if second {
-            self.pack_lanes(&self.lanes, lanes, true, diagonal);
-        }
     }
 
-    /// One order of the outputs' lanes.
-    fn pack_lanes<T: Scalar>(&self, lines: &Lines, buffers: &[Buffer<T>], second: bool, packed: &mut [T]) {
+    /// What has been carried to the outputs: values, lanes of first and of second order.
+    fn of_outputs<'a, T>(&'a self, space: &'a Space<T>) -> [Option<OfOutputs<'a, T>>; 3] {
+        let (first, second) = self.wanted.orders();
+        let lanes = |second| OfOutputs { lines: &self.lanes, buffers: &space.lanes, second };
+        let values = self.values.as_ref().map(|lines| OfOutputs { lines, buffers: &space.values, second: false });
+        [values, first.then(|| lanes(false)), second.then(|| lanes(true))]
+    }
+
+    fn pack_lanes<T: Scalar>(&self, OfOutputs { lines, buffers, second }: OfOutputs<'_, T>, packed: &mut [T]) {
         let mut packed = packed.chunks_exact_mut(self.frame.packed_line());
         for &target in &self.targets {
             let layer = lines.carried(target);
@@ -103,6 +133,15 @@ impl Tiles {
                 }
             }
         }
+    }
+
+    /// The lines of the only output themselves, if they lie as if they had been packed.
+    fn as_packed<'a, T>(&self, OfOutputs { lines, buffers, second }: OfOutputs<'a, T>) -> Option<&'a [T]> {
+        let [target] = self.targets[..] else { return None };
+        let layer = lines.carried(target);
+        let alone = (layer.first, layer.second) == (!second, second);
+        let first = self.frame.packed_at().filter(|_| alone)?;
+        Some(&lines.block(&self.frame, buffers, target)[first..])
     }
 
     /// Adds up weighted squares of lanes at the inputs of a tile: `[row][channel][position]`. Where values are made
