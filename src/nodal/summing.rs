@@ -1,7 +1,10 @@
 //! The terms of curved units, weighed and added up: `Σ_k ā_k σ''_k a_k b_k`, class by class.
 
 use super::Nodal;
-use super::terms::{add_at_point, add_in_registers, add_terms, add_terms_alike, add_terms_of_rows, weigh};
+use super::terms::{
+    add_alike_in_registers, add_at_point, add_in_registers, add_terms, add_terms_alike, add_terms_of_rows, multiply,
+    weigh,
+};
 use crate::cost;
 use crate::layer::{Kind, Lanes};
 use crate::network::LayerId;
@@ -77,6 +80,15 @@ impl<T: Scalar> Summing<'_, T> {
                     for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
+                    if alike && class_of.is_none() && !nodal.together && samples.is_multiple_of(vector::<T>()) {
+                        let terms = &mut terms[..chunk.len() * lanes.count];
+                        multiply(operands, lanes.count, terms);
+                        match vector::<T>() {
+                            16 => add_alike_in_registers::<T, 16>(nodal.rows, lanes, weights, terms, sums),
+                            _ => add_alike_in_registers::<T, 8>(nodal.rows, lanes, weights, terms, sums),
+                        }
+                        return;
+                    }
                     if alike {
                         let lanes = [lanes, summed];
                         return add_terms_alike(chunk.clone(), class_of, lanes, nodal.rows, weights, operands, sums);
@@ -94,14 +106,14 @@ impl<T: Scalar> Summing<'_, T> {
                         }
                         _ => {}
                     }
-                    for (k, terms) in terms.chunks_exact_mut(summed.len()).take(chunk.len()).enumerate() {
-                        let [a, b] = operands.map(|o| &o.row(k)[..width]);
-                        if nodal.together {
+                    if nodal.together {
+                        for (k, terms) in terms.chunks_exact_mut(summed.len()).take(chunk.len()).enumerate() {
+                            let [a, b] = operands.map(|o| &o.row(k)[..width]);
                             terms.fill(T::zero());
                             lanes.add_curvature(&[T::one()], a, b, terms);
-                        } else {
-                            terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
                         }
+                    } else {
+                        multiply(operands, width, &mut terms[..chunk.len() * width]);
                     }
                     if !as_product {
                         add_terms_of_rows(chunk.clone(), class_of, summed, nodal.rows, weights, terms, sums);

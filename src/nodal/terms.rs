@@ -23,6 +23,15 @@ pub(super) fn weigh<T: Scalar>(second: Option<&[T]>, adjoint: &[T], weights: &mu
     }
 }
 
+/// `a · b` of every unit, `width` numbers each.
+#[inline(always)]
+pub(super) fn multiply<T: Scalar>(operands: [Rows<'_, T>; 2], width: usize, terms: &mut [T]) {
+    for (k, terms) in terms.chunks_exact_mut(width).enumerate() {
+        let [a, b] = operands.map(|o| &o.row(k)[..width]);
+        terms.iter_mut().zip(a.iter().zip(b)).for_each(|(t, (&a, &b))| *t = a * b);
+    }
+}
+
 /// The sums of a unit's class, if it has one.
 #[inline(always)]
 fn sums_of<'a, T>(class_of: Option<&[u32]>, k: usize, len: usize, sums: &'a mut [T]) -> Option<&'a mut [T]> {
@@ -170,6 +179,63 @@ fn add_of_lanes<T: Scalar, const V: usize, const L: usize>(
     L
 }
 
+/// The same where the operands' rows are alike for all samples, from their products, a number for each lane; for any number
+/// of adjoint lanes, whose weights are there.
+#[inline(always)]
+pub(super) fn add_alike_in_registers<T: Scalar, const V: usize>(
+    rows: usize,
+    lanes: Lanes,
+    weights: &[T],
+    terms: &[T],
+    sums: &mut [T],
+) {
+    for (row, sums) in sums.chunks_exact_mut(lanes.len()).enumerate() {
+        let weights =
+            Rows { data: &weights[row * lanes.samples..], width: lanes.samples, stride: rows * lanes.samples };
+        let mut first = 0;
+        while first < lanes.count {
+            first += match lanes.count - first {
+                4.. => add_alike_of_lanes::<T, V, 4>(lanes, first, weights, terms, sums),
+                2 | 3 => add_alike_of_lanes::<T, V, 2>(lanes, first, weights, terms, sums),
+                _ => add_alike_of_lanes::<T, V, 1>(lanes, first, weights, terms, sums),
+            };
+        }
+    }
+}
+
+/// The sums of `L` lanes from the `first` on; returns `L`.
+#[inline(always)]
+fn add_alike_of_lanes<T: Scalar, const V: usize, const L: usize>(
+    lanes: Lanes,
+    first: usize,
+    weights: Rows<'_, T>,
+    terms: &[T],
+    sums: &mut [T],
+) -> usize {
+    for sample in (0..lanes.samples).step_by(V) {
+        let place = |lane: usize| (first + lane) * lanes.samples + sample;
+        let mut of_lane = [[T::zero(); V]; L];
+        for (lane, sum) in of_lane.iter_mut().enumerate() {
+            sum.copy_from_slice(&sums[place(lane)..][..V]);
+        }
+        for (k, terms) in terms.chunks_exact(lanes.count).enumerate() {
+            let weight = at_place::<T, V>(weights.row(k), sample);
+            let terms = at_place::<T, L>(terms, first);
+            for lane in 0..L {
+                let mut new = of_lane[lane];
+                for s in 0..V {
+                    new[s] = terms[lane].mul_add(weight[s], new[s]);
+                }
+                of_lane[lane] = new;
+            }
+        }
+        for (lane, sum) in of_lane.iter().enumerate() {
+            sums[place(lane)..][..V].copy_from_slice(sum);
+        }
+    }
+    L
+}
+
 /// The vector that begins at a number of a row.
 #[inline(always)]
 fn at_place<T, const V: usize>(row: &[T], place: usize) -> &[T; V] {
@@ -282,6 +348,19 @@ mod tests {
         let mut found = vec![T::one(); width];
         add_terms_alike(0..UNITS, None, [lanes, lanes], 1, &weights, alike, &mut found);
         check(&found, &exact, "alike, lanes apart");
+        if samples.is_multiple_of(V) {
+            let products: Vec<T> = numbers_of[0].iter().zip(&numbers_of[1]).map(|(&a, &b)| a * b).collect();
+            let mut found = vec![T::one(); width];
+            add_alike_in_registers::<T, V>(1, lanes, &weights, &products, &mut found);
+            check(&found, &exact, "alike, in registers");
+            // The second of two adjoint lanes.
+            let of_two: Vec<T> =
+                weights.chunks(samples).flat_map(|w| vec![T::zero(); samples].into_iter().chain(w.to_vec())).collect();
+            let mut found = vec![T::one(); 2 * width];
+            add_alike_in_registers::<T, V>(2, lanes, &of_two, &products, &mut found);
+            assert!(found[..width].iter().all(|&sum| sum == T::one()));
+            check(&found[width..], &exact, "alike, in registers, of two");
+        }
         let mut found = vec![T::one(); samples];
         add_terms_alike(0..UNITS, None, [lanes, together], 1, &weights, alike, &mut found);
         check(&found, &of_samples(&exact), "alike, lanes together");
