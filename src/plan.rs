@@ -276,7 +276,7 @@ impl Plan {
     /// Whether lanes are those of rotated inputs, which leave the Laplacian as it is and are fewer; see the
     /// [`guide`](crate::guide::choosing).
     pub fn has_rotated_inputs(&self) -> bool {
-        self.program.is_rotated()
+        self.program.rotation().is_some()
     }
 
     /// Groups of outputs that share an adjoint; 0 if the strategy has none.
@@ -340,8 +340,10 @@ impl Plan {
         let in_order = self.in_order().is_some();
         let of = |t: &Target| if in_order { t.readout.packed_len(0) } else { t.readout.packed() };
         let packed = self.targets().map(of).sum::<usize>();
-        let numbers = (self.tape + per_task + shared + packed) as u64;
-        numbers.saturating_mul((self.samples * bytes_per_number) as u64)
+        let of_sample = (self.tape + per_task + shared + packed) as u64;
+        let rotated = self.program.rotation().map_or(0, |rotation| rotation.weights as u64);
+        let numbers = of_sample.saturating_mul(self.samples as u64).saturating_add(rotated);
+        numbers.saturating_mul(bytes_per_number as u64)
     }
 
     /// Order of the derivatives that the tape must hold.

@@ -128,6 +128,18 @@ fn there_are_no_more_lanes_than_units() {
     assert_eq!(lanes(&skipping.build(&[y]).unwrap(), told), apart);
 }
 
+/// A copy of the weights that are rotated is work space too.
+#[test]
+fn work_space_has_the_rotated_weights() {
+    let bytes = |inputs: usize| {
+        let options = PlanOptions::new(Quantity::Laplacian).points(1 << 20).strategy(Strategy::Nodal);
+        let plan = Plan::with(&network(0, [inputs, 500, 8], 0), &options).unwrap();
+        assert!(plan.has_rotated_inputs());
+        plan.workspace_bytes(8)
+    };
+    assert!(bytes(2000) - bytes(1000) > 8 * 500 * 1000);
+}
+
 /// Whoever computes them.
 #[test]
 fn bits_do_not_depend_on_threads() {

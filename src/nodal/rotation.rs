@@ -24,6 +24,8 @@ use std::fmt;
 pub(crate) struct Rotation {
     pub(crate) layer: LayerId,
     pub(crate) lanes: usize,
+    /// Numbers of the layer's weights, of which every call has a copy.
+    pub(crate) weights: usize,
 }
 
 impl Rotation {
@@ -48,7 +50,7 @@ impl Rotation {
         let behind = net.layers().filter(|&(id, _)| id != layer);
         let behind: usize = behind.map(|(id, _)| net.operations_of(id) as usize / 2).sum();
         let saved = (inputs - lanes) * behind + lanes * lanes / 2 * next(net, layer);
-        (count.saturating_mul(saved) > made).then_some(Rotation { layer, lanes })
+        (count.saturating_mul(saved) > made).then_some(Rotation { layer, lanes, weights: units * inputs })
     }
 
     /// The rows that stand in the place of the layer's weights.

@@ -12,7 +12,7 @@ use crate::cost::Passes;
 use crate::error::Result;
 use crate::forward::{Forward, Second};
 use crate::network::Network;
-use crate::nodal::{Nodal, Recorded};
+use crate::nodal::{Nodal, Recorded, Rotation};
 use crate::pattern::Pattern;
 use crate::readout::{Readout, Source, pattern_of_sums, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
@@ -144,9 +144,12 @@ impl Program {
         }
     }
 
-    /// Whether the tangents are those of rotated inputs.
-    pub(crate) fn is_rotated(&self) -> bool {
-        matches!(self, Program::Nodal(nodal) if nodal.rotation.is_some())
+    /// How the inputs are rotated, if the tangents are those of rotated ones.
+    pub(crate) fn rotation(&self) -> Option<Rotation> {
+        match self {
+            Program::Nodal(nodal) => nodal.rotation,
+            _ => None,
+        }
     }
 
     /// How the outputs are read, where the values are made with the lanes.

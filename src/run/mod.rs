@@ -67,9 +67,7 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Computes all samples.
     pub(crate) fn all(&self, buffers: Buffers<'_, T>) -> Result<()> {
-        let Program::Nodal(Nodal { rotation: Some(rotation), .. }) = &self.plan.program else {
-            return self.in_blocks(buffers);
-        };
+        let Some(rotation) = self.plan.program.rotation() else { return self.in_blocks(buffers) };
         lend(&self.workspace.rotated, |space| {
             let rotated = rotation.make(self.net, space);
             Run { rotated: Some(rotated), ..*self }.in_blocks(buffers)
