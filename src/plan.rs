@@ -336,13 +336,22 @@ impl Plan {
 
     /// Work space of a run on one thread, in bytes; every further thread needs at most as much.
     pub fn workspace_bytes(&self, bytes_per_number: usize) -> u64 {
+        self.workspace_of(1, bytes_per_number)
+    }
+
+    /// Work space of a run on so many threads, in bytes.
+    pub(crate) fn workspace_of(&self, threads: usize, bytes_per_number: usize) -> u64 {
         let (per_task, shared) = self.program.buffer_sizes();
-        let in_order = self.in_order().is_some();
-        let of = |t: &Target| if in_order { t.readout.packed_len(0) } else { t.readout.packed() };
-        let packed = self.targets().map(of).sum::<usize>();
-        let of_sample = (self.tape + per_task + shared + packed) as u64;
+        let packed_of = |t: &Target| match self.in_order() {
+            Some(tiles) if tiles.there().is_some() => 0,
+            Some(_) => t.readout.packed_len(0),
+            None => t.readout.packed(),
+        };
+        let packed = self.targets().map(packed_of).sum::<usize>();
+        let of_thread = ((self.tape + per_task + shared + packed) as u64).saturating_mul(self.samples as u64);
+        // Of the weights that are rotated there is one copy for all.
         let rotated = self.program.rotation().map_or(0, |rotation| rotation.weights as u64);
-        let numbers = of_sample.saturating_mul(self.samples as u64).saturating_add(rotated);
+        let numbers = of_thread.saturating_mul(threads as u64).saturating_add(rotated);
         numbers.saturating_mul(bytes_per_number as u64)
     }
 

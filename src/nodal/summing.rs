@@ -80,6 +80,7 @@ impl<T: Scalar> Summing<'_, T> {
                     for (k, weights) in chunk.clone().zip(weights.chunks_exact_mut(weight_len)) {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
+                    // One number for all samples of a lane: a sum is made of whole vectors, however many these are.
                     if alike && class_of.is_none() && !nodal.together && samples.is_multiple_of(vector::<T>()) {
                         let terms = &mut terms[..chunk.len() * lanes.count];
                         multiply(operands, lanes.count, terms);

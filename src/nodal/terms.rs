@@ -179,8 +179,8 @@ fn add_of_lanes<T: Scalar, const V: usize, const L: usize>(
     L
 }
 
-/// The same where the operands' rows are alike for all samples, from their products, a number for each lane; for any number
-/// of adjoint lanes, whose weights are there.
+/// As [`add_in_registers`], where the operands' rows are alike for all samples, from their products, a number for each lane;
+/// for any number of adjoint lanes, whose weights are there.
 #[inline(always)]
 pub(super) fn add_alike_in_registers<T: Scalar, const V: usize>(
     rows: usize,

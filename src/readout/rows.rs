@@ -145,20 +145,22 @@ impl Run {
 }
 
 /// Rows side by side of what is packed entry by entry: number `r` after place `list[e]` is entry `e` of row `r`. Four
-/// entries of many rows are woven together first, which is done in whole vectors; then each row's go to their place.
+/// entries of many rows are woven together first, which is done in whole vectors; then each row's go to their place. Fewer
+/// than four are copied one by one.
 #[inline(always)]
 fn transpose<T: Scalar>(packed: &[T], list: &[u32], values: &mut [T]) {
     const ROWS: usize = 64;
+    if list.len() < 4 {
+        for (e, &place) in list.iter().enumerate() {
+            let values = values[e..].iter_mut().step_by(list.len());
+            values.zip(&packed[place as usize..]).for_each(|(value, &v)| *value = v);
+        }
+        return;
+    }
     let mut woven = [[T::zero(); 4]; ROWS];
     for (block, values) in values.chunks_mut(ROWS * list.len()).enumerate() {
         let rows = values.len() / list.len();
         let line = |e: usize| &packed[list[e] as usize + block * ROWS..][..rows];
-        if list.len() < 4 {
-            for e in 0..list.len() {
-                values[e..].iter_mut().step_by(list.len()).zip(line(e)).for_each(|(value, &v)| *value = v);
-            }
-            continue;
-        }
         for e in (0..list.len()).step_by(4) {
             // The last four may share entries with the four before.
             let e = e.min(list.len() - 4);

@@ -58,7 +58,7 @@ impl<'a, T: Scalar> Run<'a, T> {
         let threads = rayon::current_num_threads();
         let spread = if work > WORTH_THREADS && threads > 1 { Spread::Threads } else { Spread::Here };
         // Side by side only if there is enough to do, and memory for every thread.
-        let needed = plan.workspace_bytes(size_of::<T>()).saturating_mul(threads as u64);
+        let needed = plan.workspace_of(threads, size_of::<T>());
         let roomy = spread == Spread::Threads && needed <= plan.max_bytes;
         let samples_apart = roomy && count.div_ceil(plan.samples) >= threads;
         let tasks_apart = roomy && !samples_apart && plan.program.tasks() >= threads;
@@ -126,7 +126,7 @@ impl<'a, T: Scalar> Run<'a, T> {
                 Program::Vectors(_) => space.scratch.prepare(plan.inputs),
                 Program::Forward { tiles: Some(tiles), .. } | Program::Nodal(Nodal { tiles: Some(tiles), .. }) => {
                     tiles.prepare(&mut space.tiles);
-                    if plan.in_order().is_some() {
+                    if plan.in_order().is_some_and(|tiles| tiles.there().is_none()) {
                         self.fit(0, &mut space.packed, samples);
                     }
                 }
@@ -309,7 +309,9 @@ impl<'a, T: Scalar> Run<'a, T> {
         }
         lend(&self.workspace.lanes, |space| {
             let LaneSpace { tiles: space, packed, .. } = space;
-            self.fit(range.start, packed, 1);
+            if tiles.there().is_none() {
+                self.fit(range.start, packed, 1);
+            }
             let made = tiles.outputs_there(point, range.start, space, packed.parts());
             for ((target, result), made) in targets.into_iter().zip(results).zip(made) {
                 let entries = entries(target, range.clone(), result);

@@ -101,14 +101,13 @@ impl Frame {
         self.halo.volume()
     }
 
-    /// Numbers of a line of what is packed, the positions of a tile; if they follow each other in a line of the box, packed
-    /// lines are as far from each other as these.
+    /// Numbers of a line of what is packed: the positions of a tile.
     pub(super) fn packed_line(&self) -> usize {
-        if self.packed_at().is_some() { self.line() } else { spaced(self.tile.iter().product()) }
+        spaced(self.tile.iter().product())
     }
 
     /// Where the positions of a tile begin in a line of the box, if they follow each other there.
-    pub(super) fn packed_at(&self) -> Option<usize> {
+    pub(super) fn tile_in_line(&self) -> Option<usize> {
         let [a, b, _] = self.halo.len();
         (a * b == 1).then(|| self.step(minus([0; AXES], self.halo.start)) as usize)
     }

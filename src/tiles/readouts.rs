@@ -28,7 +28,7 @@ impl Tiles {
                 count += if packed { lanes.len() } else { 0 };
             }
         }
-        let line = self.frame.packed_line();
+        let line = self.packed_line();
         let mut places = RowPlaces::default();
         let mut list = Vec::new();
         let mut row = 0;
@@ -71,7 +71,7 @@ impl Tiles {
     pub(crate) fn read_values<T: Scalar>(&self, net: &Network<T>) -> Result<Readout> {
         ensure!(self.size() <= u32::MAX as usize, TooLarge, "a tile of {} numbers", self.size());
         let (mut places, mut channels) = (RowPlaces::default(), 0);
-        let line = self.frame.packed_line();
+        let line = self.packed_line();
         for &target in net.output_layers() {
             let place = &self.lanes.carried(target).place;
             for unit in 0..net.layer(target).units() {
@@ -96,7 +96,7 @@ impl Tiles {
         row_of: impl Fn(usize) -> usize,
     ) -> Result<Readout> {
         let inputs = self.inputs(net)?;
-        let (line, channels) = (self.frame.packed_line(), self.input_channels(net));
+        let (line, channels) = (self.packed_line(), self.input_channels(net));
         let place = |i: usize, j: u32| {
             let (channel, at) = inputs[j as usize];
             let (tile, inner) = self.frame.find(at);

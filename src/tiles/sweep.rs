@@ -81,7 +81,7 @@ impl Tiles {
         }
     }
 
-    /// The same for those who read it at once: where nothing would be moved but whole lines, these are not packed.
+    /// The same for those who read it at once: [as they lie](Self::there), or in `packed`.
     pub(crate) fn outputs_there<'a, T: Scalar>(
         &'a self,
         point: Point<'_, T>,
@@ -91,13 +91,31 @@ impl Tiles {
     ) -> [&'a [T]; 3] {
         self.carry(point, tile, space);
         let mut all = self.of_outputs(space).into_iter();
-        packed.map(|packed| {
-            let Some(lanes) = all.next().expect("one for each result") else { return &*packed };
-            self.as_packed(lanes).unwrap_or_else(|| {
+        packed.map(|packed| match (all.next().flatten(), self.there()) {
+            (None, _) => &*packed,
+            (Some(OfOutputs { lines, buffers, .. }), Some((target, first))) => {
+                &lines.block(&self.frame, buffers, target)[first..]
+            }
+            (Some(lanes), None) => {
                 self.pack_lanes(lanes, packed);
                 packed
-            })
+            }
         })
+    }
+
+    /// The output whose lines lie as they would be packed, and where its tile begins in a line: the only one, with one order
+    /// of lanes, of one channel or in one tile, so that no tile waits for another.
+    pub(crate) fn there(&self) -> Option<(LayerId, usize)> {
+        let (false, [target]) = (self.wanted.is_sums(), &self.targets[..]) else { return None };
+        let layer = self.lanes.carried(*target);
+        let alone = layer.first != layer.second;
+        let in_order = layer.place.channels == 1 || self.count() == 1;
+        self.frame.tile_in_line().filter(|_| alone && in_order).map(|first| (*target, first))
+    }
+
+    /// Numbers of a line of what is packed, or would be.
+    pub(super) fn packed_line(&self) -> usize {
+        if self.there().is_some() { self.frame.line() } else { self.frame.packed_line() }
     }
 
     fn carry<T: Scalar>(&self, point: Point<'_, T>, tile: usize, space: &mut Space<T>) {
@@ -119,7 +137,7 @@ impl Tiles {
     }
 
     fn pack_lanes<T: Scalar>(&self, OfOutputs { lines, buffers, second }: OfOutputs<'_, T>, packed: &mut [T]) {
-        let mut packed = packed.chunks_exact_mut(self.frame.packed_line());
+        let mut packed = packed.chunks_exact_mut(self.packed_line());
         for &target in &self.targets {
             let layer = lines.carried(target);
             if !(if second { layer.second } else { layer.first }) {
@@ -133,15 +151,6 @@ impl Tiles {
                 }
             }
         }
-    }
-
-    /// The lines of the only output themselves, if they lie as if they had been packed.
-    fn as_packed<'a, T>(&self, OfOutputs { lines, buffers, second }: OfOutputs<'a, T>) -> Option<&'a [T]> {
-        let [target] = self.targets[..] else { return None };
-        let layer = lines.carried(target);
-        let alone = (layer.first, layer.second) == (!second, second);
-        let first = self.frame.packed_at().filter(|_| alone)?;
-        Some(&lines.block(&self.frame, buffers, target)[first..])
     }
 
     /// Adds up weighted squares of lanes at the inputs of a tile: `[row][channel][position]`. Where values are made
@@ -181,7 +190,7 @@ impl Tiles {
         let (sums, scratch) = scratch.split_at_mut(rows * self.input_channels(point.net) * line);
         sums.fill(T::zero());
         self.sweep(point.net, tile, lanes, source, scratch, Some((weighted, sums)));
-        for (packed, sums) in packed.chunks_exact_mut(self.frame.packed_line()).zip(sums.chunks_exact(line)) {
+        for (packed, sums) in packed.chunks_exact_mut(self.packed_line()).zip(sums.chunks_exact(line)) {
             self.pack(sums, packed);
         }
     }
@@ -192,7 +201,7 @@ impl Tiles {
         let channels = || self.targets.iter().flat_map(of_input);
         let lines =
             (0..rows).flat_map(|row| channels().map(move |(id, channel)| adjoints.line(id, channel, row, false)));
-        for (line, packed) in lines.zip(packed.chunks_exact_mut(self.frame.packed_line())) {
+        for (line, packed) in lines.zip(packed.chunks_exact_mut(self.packed_line())) {
             self.pack(line, packed);
         }
     }

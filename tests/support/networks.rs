@@ -101,7 +101,7 @@ impl Recipe {
         self.cook(dense, 0.0, 0)
     }
 
-    /// The network, twice, with every weight moved by a part of at most `change` of it.
+    /// The network, twice, with every weight moved by a part of at most `change` of it; not what keeps functions in their domains.
     pub fn moved(&self, change: f64) -> [Network; 2] {
         self.moved_before(&[], change)
     }
@@ -159,7 +159,7 @@ struct Cook {
 }
 
 impl Cook {
-    /// Numbers between −1 and 1, moved by what is to be found out about.
+    /// Numbers between −1 and 1, each times 1 + change · noise.
     fn numbers(&mut self, count: usize) -> Vec<f64> {
         let numbers = self.random.numbers(count);
         numbers.into_iter().map(|v| v * (1.0 + self.change * self.noise.number())).collect()
