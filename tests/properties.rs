@@ -121,13 +121,15 @@ proptest! {
 
     /// Nodal sums of dense layers of functions at 8, 16 or more points, whose sums are made in different ways.
     #[test]
-    fn nodal_sums_of_few_samples_agree_with_the_oracle(n in 1usize..20, eights in 1usize..4, seed in any::<u64>()) {
+    fn nodal_sums_of_few_samples_agree_with_the_oracle(
+        n in 1usize..20, m in 1usize..4, eights in 1usize..4, seed in any::<u64>(),
+    ) {
         let mut random = Random(seed);
         let mut dense = |rows: usize, columns: usize| {
             Array2::from_shape_vec((rows, columns), random.weights(rows * columns, columns)).unwrap()
         };
         let chain = Network::chain([n]).dense(dense(70, n), None).activation(Activation::Tanh);
-        let net = chain.dense(dense(9, 70), None).activation(Activation::Softplus).dense(dense(1, 9), None).build().unwrap();
+        let net = chain.dense(dense(9, 70), None).activation(Activation::Softplus).dense(dense(m, 9), None).build().unwrap();
         let xs = Array2::from_shape_vec((8 * eights, n), random.numbers(8 * eights * n)).unwrap();
         let options = |s| PlanOptions::new(Quantity::HessianDiagonal).strategy(s);
         let nodal = Plan::with(&net, &options(Strategy::Nodal)).unwrap().run_batch(&net, xs.view()).unwrap();

@@ -101,7 +101,8 @@ impl Recipe {
         self.cook(dense, 0.0, 0)
     }
 
-    /// The network, twice, with every weight moved by a part of at most `change` of it; not what keeps functions in their domains.
+    /// The network, twice, with every weight moved by a part of at most `change` of it; not what keeps functions in their
+    /// domains.
     pub fn moved(&self, change: f64) -> [Network; 2] {
         self.moved_before(&[], change)
     }
