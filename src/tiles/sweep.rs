@@ -105,6 +105,9 @@ impl Tiles {
 
     /// The output whose lines lie as they would be packed, and where its tile begins in a line: the only one, with one order
     /// of lanes, of one channel or in one tile, so that no tile waits for another.
+    ///
+    /// Exact: then lines are in the order of packing, channel by channel and lane by lane (values have one a channel), as far
+    /// apart as [`packed_line`](Self::packed_line) says, and an output's block is kept until the tile is done.
     pub(crate) fn there(&self) -> Option<(LayerId, usize)> {
         let (false, [target]) = (self.wanted.is_sums(), &self.targets[..]) else { return None };
         let layer = self.lanes.carried(*target);
