@@ -6,14 +6,11 @@
 //! that of two derivatives by the same input.
 
 use crate::coloring::{Order, Side, partial_distance2_coloring};
-use crate::compress::occupied_colors;
+use crate::compress::Colors;
 use crate::error::Result;
 use crate::network::{LayerId, Network};
 use crate::scalar::Scalar;
 use crate::sparsity::{Meeting, Sparsity};
-
-/// The color of each input (`u32::MAX` if it takes no part), and their number.
-pub(crate) type Colors = (Vec<u32>, usize);
 
 /// Colors of which the inputs of no meeting share one.
 ///
@@ -23,7 +20,7 @@ pub(crate) fn color(sparsity: &Sparsity, mut meetings: Vec<Meeting>, order: Orde
     meetings.sort_unstable();
     let together = sparsity.unions(&meetings)?;
     let coloring = partial_distance2_coloring(&together, Side::Columns, order);
-    Ok(occupied_colors(&together, &coloring))
+    Ok(Colors::occupied(&together, &coloring))
 }
 
 /// The curved layers, each with the most inputs that one of its units sees, and that unit: no fewer colors will do.

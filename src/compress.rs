@@ -4,7 +4,55 @@ use crate::coloring::Coloring;
 use crate::layer::{Lanes, Seeds, Sharing};
 use crate::network::Network;
 use crate::pattern::Pattern;
+use crate::rotation::Rotation;
 use crate::scalar::Scalar;
+
+/// A color for each input, and their number.
+#[derive(Clone, Debug)]
+pub(crate) struct Colors {
+    /// `u32::MAX` for an input that takes no part.
+    of_inputs: Vec<u32>,
+    count: usize,
+    /// How the inputs are rotated, if they are; then each that is left has a color of its own.
+    rotation: Option<Rotation>,
+}
+
+impl Colors {
+    /// Those of the columns that have an entry.
+    pub(crate) fn occupied(pattern: &Pattern, coloring: &Coloring) -> Self {
+        let mut of_inputs = vec![u32::MAX; pattern.cols()];
+        for &j in pattern.indices() {
+            of_inputs[j as usize] = coloring.color(j as usize);
+        }
+        let count = of_inputs.iter().filter(|&&c| c != u32::MAX).max().map_or(0, |&c| c as usize + 1);
+        Colors { of_inputs, count, rotation: None }
+    }
+
+    /// One for each of these, of so many inputs.
+    pub(crate) fn apart(inputs: usize, members: impl IntoIterator<Item = u32>) -> Self {
+        let mut colors = Colors { of_inputs: vec![u32::MAX; inputs], count: 0, rotation: None };
+        for j in members {
+            colors.of_inputs[j as usize] = colors.count as u32;
+            colors.count += 1;
+        }
+        colors
+    }
+
+    /// One for each lane of rotated inputs.
+    pub(crate) fn rotated(inputs: usize, rotation: Rotation) -> Self {
+        Colors { rotation: Some(rotation), ..Self::apart(inputs, 0..rotation.lanes as u32) }
+    }
+
+    /// Number of colors, all of which are taken.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether they are those of rotated inputs.
+    pub(crate) fn are_rotated(&self) -> bool {
+        self.rotation.is_some()
+    }
+}
 
 /// The inputs' colors, cut into blocks of lanes: color `c` is lane `c mod width` of block `c / width`.
 #[derive(Clone, Debug)]
@@ -12,6 +60,7 @@ pub(crate) struct InputLanes {
     /// For each input layer the color of each unit; `u32::MAX` for a unit that takes no part.
     colors: Vec<Vec<u32>>,
     count: usize,
+    rotation: Option<Rotation>,
     width: usize,
     /// For each block and input layer the units in it, ascending.
     members: Vec<Vec<Vec<u32>>>,
@@ -20,11 +69,12 @@ pub(crate) struct InputLanes {
 }
 
 impl InputLanes {
-    /// `colors[j]` is the color of input `j`, `u32::MAX` if it takes no part; `count` colors in all.
-    pub(crate) fn new<T: Scalar>(net: &Network<T>, colors: &[u32], count: usize, width: usize) -> Self {
+    /// Blocks of so many lanes.
+    pub(crate) fn new<T: Scalar>(net: &Network<T>, colors: &Colors, width: usize) -> Self {
+        let &Colors { of_inputs: ref colors, count, rotation } = colors;
         let mut members = vec![vec![Vec::new(); net.input_layers().len()]; count.div_ceil(width)];
         let mut of_layer = Vec::new();
-        let mut rest = colors;
+        let mut rest = &colors[..];
         for (q, &layer) in net.input_layers().iter().enumerate() {
             let (here, after) = rest.split_at(net.layer(layer).units());
             for (unit, &color) in here.iter().enumerate().filter(|&(_, &c)| c != u32::MAX) {
@@ -38,12 +88,17 @@ impl InputLanes {
             members.iter().zip(&of_layer).map(|(units, colors)| sharing(units, colors, lanes)).collect()
         };
         let sharing = members.iter().enumerate().map(sharing).collect();
-        InputLanes { colors: of_layer, count, width, members, sharing }
+        InputLanes { colors: of_layer, count, rotation, width, members, sharing }
     }
 
     /// Number of colors, which is the number of lanes in all blocks.
     pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// How the inputs are rotated, if they are.
+    pub(crate) fn rotation(&self) -> Option<Rotation> {
+        self.rotation
     }
 
     /// Most lanes in a block.
@@ -66,7 +121,7 @@ impl InputLanes {
         Lanes { count: self.width.min(self.count - self.first(block)), samples }
     }
 
-    /// The seeds of a block on input layer `q`.
+    /// The seeds of a block on input layer `q`; of rotated inputs, without what these are made of.
     pub(crate) fn seeds<T>(&self, block: usize, samples: usize, q: usize) -> Seeds<'_, T> {
         Seeds {
             colors: &self.colors[q],
@@ -109,16 +164,6 @@ fn sharing(units: &[u32], colors: &[u32], lanes: usize) -> Sharing {
     }
 }
 
-/// Colors of the columns that have an entry; the others get `u32::MAX`, and the count is what is left.
-pub(crate) fn occupied_colors(pattern: &Pattern, coloring: &Coloring) -> (Vec<u32>, usize) {
-    let mut colors = vec![u32::MAX; pattern.cols()];
-    for &j in pattern.indices() {
-        colors[j as usize] = coloring.color(j as usize);
-    }
-    let count = colors.iter().filter(|&&c| c != u32::MAX).max().map_or(0, |&c| c as usize + 1);
-    (colors, count)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +189,8 @@ mod tests {
         ];
         for (colors, count) in colors {
             for (width, samples) in [(count, 1), (count, 3), (2, 8)] {
-                let lanes = InputLanes::new(&net, &colors, count, width);
+                let all = Colors { of_inputs: colors.to_vec(), count, rotation: None };
+                let lanes = InputLanes::new(&net, &all, width);
                 for (block, (q, units)) in (0..lanes.blocks()).flat_map(|b| [(b, (0, 0..2)), (b, (1, 2..5))]) {
                     let seeds = lanes.seeds(block, samples, q);
                     let shape = seeds.lanes;

@@ -95,6 +95,7 @@ mod program;
 mod readout;
 mod results;
 mod reverse;
+mod rotation;
 mod rows;
 mod run;
 mod scalar;

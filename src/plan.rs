@@ -316,15 +316,7 @@ impl Plan {
 
     /// The color of each input (`None` if it takes no part), for strategies that color inputs once, and not rotated ones.
     pub fn input_colors(&self) -> Option<Vec<Option<u32>>> {
-        let inputs = match &self.program {
-            Program::Forward { inputs, .. } => inputs,
-            Program::ReverseOverForward(rof) => match &rof.colorings[..] {
-                [inputs] => inputs,
-                _ => return None,
-            },
-            Program::Nodal(nodal) if nodal.rotation.is_none() => &nodal.inputs,
-            Program::Nothing | Program::Vectors(_) | Program::Reverse { .. } | Program::Nodal(_) => return None,
-        };
+        let inputs = self.program.inputs().filter(|inputs| inputs.rotation().is_none())?;
         Some(inputs.colors().map(|c| (c != u32::MAX).then_some(c)).collect())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::cost::Passes;
-use crate::nodal::RotationSpace;
+use crate::rotation::RotationSpace;
 use crate::tape::Tape;
 use crate::tiles::Space;
 use crate::vectors::Scratch;

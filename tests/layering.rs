@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 
 /// The levels of the house, from the ground up; modules of one level do not know each other.
-const LEVELS: [&[&str]; 14] = [
+const LEVELS: [&[&str]; 15] = [
     &["buffer", "cost", "dual", "error", "memory", "scalar", "sets", "spread"],
     &["activation", "pattern", "rows", "strategy"],
     &["coloring", "layer", "spy"],
     &["network"],
+    &["rotation"],
     &["compress", "files", "influence", "readout", "schedule", "sparsity", "tape"],
     &["apart", "forward", "tiles"],
     &["reverse", "vectors"],

@@ -83,7 +83,16 @@ proptest! {
         let told = PlanOptions::new(Quantity::Laplacian).points(MANY);
         let exact = Plan::with(&net, &PlanOptions::new(Quantity::HessianDiagonal).strategy(Strategy::Dense)).unwrap();
         let nodal = told.clone().strategy(Strategy::Nodal);
-        let plans = [told, nodal.clone(), nodal.clone().lane_block(block), nodal.with_jacobian()];
+        let sum = told.clone().strategy(Strategy::ForwardLaplacian);
+        let plans = [
+            told,
+            nodal.clone(),
+            nodal.clone().lane_block(block),
+            nodal.with_jacobian(),
+            sum.clone(),
+            sum.clone().lane_block(block),
+            sum.with_jacobian(),
+        ];
         for options in plans {
             let plan = Plan::with(&net, &options).unwrap();
             let batch = plan.run_batch(&net, points.view()).unwrap();
@@ -109,16 +118,24 @@ proptest! {
 fn there_are_no_more_lanes_than_units() {
     let net = network(0, [50, 20, 8], 0);
     let lanes = |net: &Network, options: PlanOptions| {
-        let plan = Plan::with(net, &options.strategy(Strategy::Nodal)).unwrap();
-        assert_eq!(plan.to_string().contains("rotated inputs"), plan.has_rotated_inputs());
-        (plan.colors(), plan.has_rotated_inputs(), plan.input_colors().is_none())
+        let [nodal, sum] = [Strategy::Nodal, Strategy::ForwardLaplacian].map(|strategy| {
+            let plan = Plan::with(net, &options.clone().strategy(strategy)).unwrap();
+            assert_eq!(plan.to_string().contains("rotated inputs"), plan.has_rotated_inputs());
+            (plan.colors(), plan.has_rotated_inputs(), plan.input_colors().is_none())
+        });
+        assert_eq!(nodal, sum);
+        nodal
     };
     let told = PlanOptions::new(Quantity::Laplacian).points(MANY);
     let apart = (50, false, false);
     assert_eq!(lanes(&net, told.clone()), (20, true, true));
     assert_eq!(lanes(&net, told.clone().lanes(LaneKind::Color)), apart);
     assert_eq!(lanes(&net, PlanOptions::new(Quantity::Laplacian).points(1)), apart);
-    assert_eq!(lanes(&net, PlanOptions::new(Quantity::HessianDiagonal).points(MANY)), apart);
+    // The Jacobian is that by the inputs as they are: of nodal it comes with the adjoints.
+    let both = |strategy| Plan::with(&net, &told.clone().with_jacobian().strategy(strategy)).unwrap();
+    assert!(both(Strategy::Nodal).has_rotated_inputs() && !both(Strategy::ForwardLaplacian).has_rotated_inputs());
+    let diagonal = PlanOptions::new(Quantity::HessianDiagonal).points(MANY).strategy(Strategy::Nodal);
+    assert!(!Plan::with(&net, &diagonal).unwrap().has_rotated_inputs());
     let mut skipping = Network::builder();
     let x = skipping.input("x", &[50]).unwrap();
     let z = skipping.dense("z", x, Array2::eye(50).slice(ndarray::s![..20, ..]).to_owned(), None).unwrap();
@@ -146,12 +163,13 @@ fn bits_do_not_depend_on_threads() {
     for kind in 0..7 {
         let net = network(12, [70, 50, 20], kind);
         let points = Array2::from_shape_vec((500, 70), Random(3).numbers(500 * 70)).unwrap();
-        let plan =
-            Plan::with(&net, &PlanOptions::new(Quantity::Laplacian).strategy(Strategy::Nodal).points(500)).unwrap();
-        assert!(plan.has_rotated_inputs());
-        let run = || plan.run_batch(&net, points.view()).unwrap().laplacian.unwrap();
-        let [one, many] =
-            [1, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run));
-        assert_eq!(one, many);
+        for strategy in [Strategy::Nodal, Strategy::ForwardLaplacian] {
+            let plan = Plan::with(&net, &PlanOptions::new(Quantity::Laplacian).strategy(strategy).points(500)).unwrap();
+            assert!(plan.has_rotated_inputs());
+            let run = || plan.run_batch(&net, points.view()).unwrap().laplacian.unwrap();
+            let [one, many] =
+                [1, 3].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(run));
+            assert_eq!(one, many);
+        }
     }
 }

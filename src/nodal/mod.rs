@@ -9,19 +9,17 @@
 //!
 //! Exact if inputs of one color never meet in a curved unit that reaches an output (then a lane holds ∂z_k/∂x_j
 //! itself), and if no curved unit reaches two outputs of one color. Of the sums of rows, the Laplacian, the inputs may be
-//! rotated before: see `rotation`.
+//! rotated before: see [`rotation`](crate::rotation).
 
-mod rotation;
 mod summing;
 mod terms;
 
-pub(crate) use rotation::{Rotation, RotationSpace};
 pub(crate) use summing::Summing;
 
-use crate::apart::{self, Colors};
+use crate::apart;
 use crate::buffer::Buffer;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
-use crate::compress::InputLanes;
+use crate::compress::{Colors, InputLanes};
 use crate::cost::{self, Points};
 use crate::error::{Result, ensure};
 use crate::forward::{Forward, Second};
@@ -32,6 +30,7 @@ use crate::network::{LayerId, Network};
 use crate::pattern::Pattern;
 use crate::readout::{Readout, pattern_of_sums, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
+use crate::rotation::Rotation;
 use crate::rows::Rows;
 use crate::scalar::Scalar;
 use crate::sets::{EMPTY, SetId};
@@ -77,10 +76,8 @@ pub(crate) struct Units {
     /// For each list the entries that its classes add to.
     places: Vec<u64>,
     pub(crate) of_output: Coloring,
-    /// Which inputs take part, by their color; and the number of colors.
-    input_colors: Colors,
-    /// Of the inputs, if only the sums of rows are wanted: then every lane is a color of its own.
-    rotation: Option<Rotation>,
+    /// Of the tangent lanes.
+    pub(crate) input_colors: Colors,
 }
 
 /// Sets of inputs that the two operands see (of a function: twice the one), and of outputs that are reached.
@@ -142,9 +139,7 @@ impl Units {
             layers.push((id, Classes { of: (!one).then_some(of), list }));
         }
         let input_colors = match rotation {
-            Some(Rotation { lanes, .. }) => {
-                ((0..net.inputs()).map(|j| if j < lanes { j as u32 } else { u32::MAX }).collect(), lanes)
-            }
+            Some(rotation) => Colors::rotated(net.inputs(), rotation),
             None => apart::color(sparsity, meetings.into_iter().collect(), order)?,
         };
         let entries = |&(a, b, outputs): &Class| {
@@ -168,17 +163,7 @@ impl Units {
         }
         let of_output = Pattern::from_rows(net.outputs(), rows).expect("outputs are numbered from zero");
         let of_output = partial_distance2_coloring(&of_output, Side::Columns, order);
-        Ok(Units { influence, layers, lists, places, input_colors, rotation, of_output })
-    }
-
-    /// Whether the tangents are those of rotated inputs.
-    pub(crate) fn are_rotated(&self) -> bool {
-        self.rotation.is_some()
-    }
-
-    /// Tangent lanes.
-    pub(crate) fn tangent_lanes(&self) -> usize {
-        self.input_colors.1
+        Ok(Units { influence, layers, lists, places, input_colors, of_output })
     }
 
     /// Rows of weights for tangents by offset, if every row of sums is of one output: the entries of an input are then
@@ -213,7 +198,7 @@ impl Units {
             sums.layers += 1;
             sums.places += self.places[classes.list];
         }
-        cost::nodal((self.of_output.count(), &adjoints), (self.tangent_lanes(), &tangents), sums)
+        cost::nodal((self.of_output.count(), &adjoints), (self.input_colors.count(), &tangents), sums)
     }
 
     fn sweeps<T: Scalar>(&self, net: &Network<T>, with_jacobian: bool) -> (Reverse, Forward) {
@@ -224,10 +209,9 @@ impl Units {
     /// All tangents beside the values, keeping what the curved layers read.
     fn recorded<T: Scalar>(&self, net: &Network<T>) -> Recorded {
         let read = |id: LayerId| self.layers.iter().any(|(curved, _)| net.operands(*curved).contains(&id));
-        let (colors, count) = &self.input_colors;
         Recorded {
             sweep: Forward::new(net, Second::Values, true, read, |_| false),
-            inputs: InputLanes::new(net, colors, *count, *count),
+            inputs: InputLanes::new(net, &self.input_colors, self.input_colors.count()),
         }
     }
 
@@ -245,8 +229,8 @@ impl Units {
         values_beside: impl Fn(usize) -> bool,
         width: impl Fn(usize) -> usize,
     ) -> Result<(Nodal, Pattern, Readout)> {
-        let (colors, count) = &self.input_colors;
-        let inputs = InputLanes::new(net, colors, *count, width(*count).max(1));
+        let lanes = self.input_colors.count();
+        let inputs = InputLanes::new(net, &self.input_colors, width(lanes).max(1));
         let rows = self.of_output.count();
         let sums = self.lists.iter().map(|l| l.len()).max().unwrap_or(0) * rows;
         ensure!(
@@ -312,10 +296,9 @@ impl Units {
             seeds.push((net.output_layers()[q as usize], unit, self.of_output.color(i)));
         }
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
-        let recorded = values_beside(*count).then(|| Box::new(self.recorded(net)));
+        let recorded = values_beside(lanes).then(|| Box::new(self.recorded(net)));
         let together = matches!(results, Results::Sums(_));
-        let rotation = self.rotation;
-        let nodal = Nodal { adjoints, tangents, recorded, inputs, rotation, rows, seeds, sums, together, tiles: None };
+        let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, together, tiles: None };
         Ok((nodal, pattern, readout))
     }
 }
@@ -341,7 +324,6 @@ pub(crate) struct Nodal {
     /// The same at one point, where lanes are few.
     pub(crate) recorded: Option<Box<Recorded>>,
     pub(crate) inputs: InputLanes,
-    pub(crate) rotation: Option<Rotation>,
     /// Adjoint lanes.
     pub(crate) rows: usize,
     pub(crate) seeds: Vec<OutputSeed>,

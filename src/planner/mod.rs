@@ -8,16 +8,17 @@ mod strategies;
 
 pub(crate) use blocks::{lane_width, lane_width_of_sums, lane_width_with_sum, sample_block, values_beside};
 
-use crate::apart::{self, Colors};
+use crate::apart;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
-use crate::compress::occupied_colors;
+use crate::compress::Colors;
 use crate::cost::{self, Points, counted};
 use crate::error::{ErrorKind, Result, ensure};
 use crate::forward::Second;
 use crate::network::Network;
-use crate::nodal::{self, Rotation, Units};
+use crate::nodal::{self, Units};
 use crate::pattern::Pattern;
 use crate::program::{Program, Sweeps, Target};
+use crate::rotation::Rotation;
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
 use crate::strategy::{LaneKind, Quantity, Strategy};
@@ -82,7 +83,7 @@ impl<T: Scalar> Planner<'_, T> {
         let pattern = self.sparsity.jacobian()?;
         let color = |side| partial_distance2_coloring(&pattern, side, self.order);
         let swept = |coloring: &Coloring| {
-            let colors = occupied_colors(&pattern, coloring);
+            let colors = Colors::occupied(&pattern, coloring);
             let program = Program::forward(self.net, Second::None, true, &colors, self.width);
             self.tiled(program, Carried::Outputs { first: true, second: false })
         };
@@ -146,7 +147,7 @@ impl<T: Scalar> Planner<'_, T> {
             }
             Some(Strategy::ForwardLaplacian) if wanted.diagonal.nnz() > 0 => {
                 ensure!(self.by_color(), WrongStrategy, "forward-laplacian has lanes by color only");
-                let colors = self.colors_apart(&wanted, self.order)?;
+                let colors = self.colors_of_sum(&wanted, self.order)?;
                 return self.forward_laplacian(&wanted, &colors, "forced".into());
             }
             Some(strategy) => {
@@ -175,8 +176,8 @@ impl<T: Scalar> Planner<'_, T> {
         // 3. If only the sum is wanted, one lane for it in place of one for each color; the inputs need be apart at the
         // units alone. Not if the unit that sees the most of them tells that it cannot be cheaper.
         let (mut sum_cost, mut sum_words) = (u64::MAX, String::new());
-        if quantity == Quantity::Laplacian && self.by_color() && self.least_forward_laplacian() < forward_cost {
-            match self.colors_apart(&wanted, Order::Natural) {
+        if quantity == Quantity::Laplacian && self.by_color() && self.least_forward_laplacian(&wanted) < forward_cost {
+            match self.colors_of_sum(&wanted, Order::Natural) {
                 Ok(colors) => (sum_cost, sum_words) = self.lanes_of_sums(&colors),
                 Err(_) => sum_words = "forward-laplacian needs too much memory".into(),
             }
@@ -210,7 +211,7 @@ impl<T: Scalar> Planner<'_, T> {
             return self.nodal(quantity, &wanted, &units, reason);
         }
         if sum_cost < forward_cost {
-            let colors = self.colors_apart(&wanted, self.order)?;
+            let colors = self.colors_of_sum(&wanted, self.order)?;
             let reason = in_words([self.lanes_of_sums(&colors).1, forward_words, nodal_words, rof_words]);
             return self.forward_laplacian(&wanted, &colors, reason);
         }
@@ -263,11 +264,8 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     fn nodal_words(&self, units: &Units, cost: u64) -> String {
-        let (adjoints, tangents) = (units.of_output.count(), units.tangent_lanes());
-        let worth = self.evaluations(cost);
-        let rotated = if units.are_rotated() { " of rotated inputs" } else { "" };
-        let (adjoints, tangents) = (counted(adjoints, "adjoint lane"), counted(tangents, "tangent lane"));
-        format!("{adjoints} and {tangents}{rotated} worth {worth}")
+        let (adjoints, tangents) = (counted(units.of_output.count(), "adjoint lane"), tangents(&units.input_colors));
+        format!("{adjoints} and {tangents} worth {}", self.evaluations(cost))
     }
 
     /// The cost of lanes from the inputs to the outputs.
@@ -280,11 +278,14 @@ impl<T: Scalar> Planner<'_, T> {
         }
     }
 
-    /// The least that forward-laplacian can cost: a lane for every input that some curved unit sees, and one for the sum.
-    fn least_forward_laplacian(&self) -> u64 {
-        let lanes = apart::widest(self.net, self.sparsity).into_iter().map(|(_, (size, _))| size).max();
+    /// The least that forward-laplacian can cost: a lane for every input that some curved unit sees, or as many as there are
+    /// of rotated inputs, and one for the sum.
+    fn least_forward_laplacian(&self, wanted: &Wanted) -> u64 {
+        let seen = || apart::widest(self.net, self.sparsity).into_iter().map(|(_, (size, _))| size).max();
+        let rotation = wanted.rotation.filter(|_| wanted.jacobian.is_none());
+        let lanes = rotation.map_or_else(|| seen().unwrap_or(0), |rotation| rotation.lanes);
         let sweep = Program::forward_sweep(self.net, Second::Sum, self.with_jacobian);
-        cost::forward(lanes.unwrap_or(0), &sweep.work(self.net, self.points))
+        cost::forward(lanes, &sweep.work(self.net, self.points))
     }
 
     /// The cost of forward-laplacian, and its lanes in words.
@@ -292,13 +293,19 @@ impl<T: Scalar> Planner<'_, T> {
         let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
         let Program::Forward { sweep, inputs, .. } = &program else { return (0, "no lane".into()) };
         let cost = cost::forward(inputs.count(), &sweep.work(self.net, self.points));
-        let (lanes, worth) = (counted(inputs.count(), "tangent lane"), self.evaluations(cost));
-        (cost, format!("{lanes} and {} for their sum worth {worth}", inputs.blocks()))
+        let (tangents, worth) = (tangents(colors), self.evaluations(cost));
+        (cost, format!("{tangents} and {} for their sum worth {worth}", inputs.blocks()))
     }
 
     fn sweeps_cost(&self) -> cost::ReverseOverForward {
         Sweeps::new(self.net, self.with_jacobian).work(self.net, self.points)
     }
+}
+
+/// The words for tangent lanes of so many colors.
+fn tangents(colors: &Colors) -> String {
+    let rotated = if colors.are_rotated() { " of rotated inputs" } else { "" };
+    format!("{}{rotated}", counted(colors.count(), "tangent lane"))
 }
 
 /// The words of the strategies that were compared, what was chosen first.

@@ -1,9 +1,9 @@
 //! The parts of a plan for each strategy: what it colors, what it sweeps, where its entries are read.
 
 use super::{Made, Planner, Wanted};
-use crate::apart::{self, Colors};
+use crate::apart;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
-use crate::compress::occupied_colors;
+use crate::compress::Colors;
 use crate::error::{Result, bail, ensure};
 use crate::forward::Second;
 use crate::memory;
@@ -30,7 +30,7 @@ impl<T: Scalar> Planner<'_, T> {
         let program = if diagonal.nnz() == 0 && jacobian.is_none() {
             Program::Nothing
         } else {
-            let colors = occupied_colors(&colored, &coloring);
+            let colors = Colors::occupied(&colored, &coloring);
             Program::forward(self.net, second, jacobian.is_some(), &colors, self.width)
         };
         let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
@@ -76,10 +76,14 @@ impl<T: Scalar> Planner<'_, T> {
         }
     }
 
-    /// Colors that keep the inputs apart at the units; if the Jacobian is wanted too, at the outputs, which see more.
-    pub(super) fn colors_apart(&self, wanted: &Wanted, order: Order) -> Result<Colors> {
+    /// Colors for the sum alone: those of rotated inputs, or such that keep the inputs apart at the units; if the Jacobian
+    /// is wanted too, at the outputs, which see more.
+    pub(super) fn colors_of_sum(&self, wanted: &Wanted, order: Order) -> Result<Colors> {
         if let Some(jacobian) = &wanted.jacobian {
-            return Ok(occupied_colors(jacobian, &partial_distance2_coloring(jacobian, Side::Columns, order)));
+            return Ok(Colors::occupied(jacobian, &partial_distance2_coloring(jacobian, Side::Columns, order)));
+        }
+        if let Some(rotation) = wanted.rotation {
+            return Ok(Colors::rotated(self.net.inputs(), rotation));
         }
         let outputs: Vec<usize> = (0..self.net.outputs()).collect();
         apart::color(self.sparsity, self.sparsity.meetings(self.net, &outputs), order)
@@ -92,7 +96,7 @@ impl<T: Scalar> Planner<'_, T> {
             Program::Forward { inputs, .. } => Program::read_sums(self.net, inputs, diagonal),
             _ => unreachable!("inputs meet where the network is curved"),
         };
-        let made = self.made(Strategy::ForwardLaplacian, program, jacobian.clone(), None, colors.1, reason)?;
+        let made = self.made(Strategy::ForwardLaplacian, program, jacobian.clone(), None, colors.count(), reason)?;
         Ok(Made { diagonal: Some(sums), summed: Some(diagonal.clone()), ..made })
     }
 
@@ -167,7 +171,7 @@ impl<T: Scalar> Planner<'_, T> {
             return Ok(None);
         };
         ensure!(self.lanes != Some(LaneKind::Input), WrongStrategy, "nodal has no lanes by input");
-        if units.are_rotated() {
+        if units.input_colors.are_rotated() {
             return Ok(None);
         }
         let adjoints = units.cost(self.net, self.with_jacobian, None, self.points);
@@ -190,7 +194,7 @@ impl<T: Scalar> Planner<'_, T> {
         }
         let pattern = full_pattern(m, n);
         let second = if quantity == Quantity::Jacobian { Second::None } else { Second::Each };
-        let colors = occupied_colors(&pattern, &Coloring::trivial(n));
+        let colors = Colors::occupied(&pattern, &Coloring::trivial(n));
         let program = Program::forward(self.net, second, self.with_jacobian, &colors, self.width);
         let (jacobian, diagonal) = match quantity {
             Quantity::Jacobian => (Some(pattern), None),

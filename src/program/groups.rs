@@ -2,7 +2,7 @@
 
 use super::{Program, ReverseOverForward, Round, Task};
 use crate::coloring::{Coloring, Order, distance1_coloring};
-use crate::compress::{InputLanes, occupied_colors};
+use crate::compress::{Colors, InputLanes};
 use crate::cost::{self, Points};
 use crate::forward::{Forward, Second};
 use crate::network::{LayerId, Network};
@@ -52,7 +52,7 @@ pub(crate) struct Groups {
     /// Group of each output.
     of_output: Coloring,
     /// Input colors and their number, and which of these each group uses.
-    colorings: Vec<(Vec<u32>, usize)>,
+    colorings: Vec<Colors>,
     coloring_of: Vec<usize>,
 }
 
@@ -75,7 +75,7 @@ impl Groups {
     ) -> Option<Self> {
         let mut known: HashMap<Vec<Meeting>, usize> = HashMap::new();
         let mut colorings = Vec::new();
-        let mut color = |outputs: &[usize], colorings: &mut Vec<(Vec<u32>, usize)>| {
+        let mut color = |outputs: &[usize], colorings: &mut Vec<Colors>| {
             let meetings = sparsity.meetings(net, outputs);
             *known.entry(meetings).or_insert_with_key(|meetings| {
                 colorings.push(color_inputs(sparsity, meetings, net.inputs(), order));
@@ -90,7 +90,7 @@ impl Groups {
             let coloring = color(outputs, &mut colorings);
             coloring_of.push(coloring);
             // A coloring that all share has no fewer lanes, so this bounds both ways from below.
-            spent += cost.of_group(colorings[coloring].1);
+            spent += cost.of_group(colorings[coloring].count());
             if spent >= limit {
                 return None;
             }
@@ -107,7 +107,7 @@ impl Groups {
 
     /// In operations.
     pub(crate) fn cost(&self, cost: &cost::ReverseOverForward) -> u64 {
-        let lanes = |&c: &usize| self.colorings[c].1;
+        let lanes = |&c: &usize| self.colorings[c].count();
         let tangents = self.coloring_of.chunks(ROUND).map(|round| distinct(round).iter().map(lanes).sum::<usize>());
         cost.of(tangents.sum(), self.coloring_of.iter().map(lanes))
     }
@@ -124,7 +124,7 @@ impl Groups {
 
     /// Fewest and most colors of a group.
     pub(crate) fn colors(&self) -> (usize, usize) {
-        let counts = || self.coloring_of.iter().map(|&c| self.colorings[c].1);
+        let counts = || self.coloring_of.iter().map(|&c| self.colorings[c].count());
         (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
     }
 
@@ -137,7 +137,7 @@ impl Groups {
         jacobian: Option<&Pattern>,
         width: impl Fn(usize) -> usize,
     ) -> (Program, Readout, Option<Readout>) {
-        let lanes = |(colors, count): &(Vec<u32>, usize)| InputLanes::new(net, colors, *count, width(*count).max(1));
+        let lanes = |colors: &Colors| InputLanes::new(net, colors, width(colors.count()).max(1));
         let colorings: Vec<InputLanes> = self.colorings.iter().map(lanes).collect();
         let outputs = unit_of(net, net.output_layers());
         let columns = unit_of(net, net.input_layers());
@@ -194,24 +194,15 @@ fn distinct(list: &[usize]) -> Vec<usize> {
     distinct
 }
 
-/// Distance-1 colors of the inputs that meet; `u32::MAX` for the others.
-fn color_inputs(sparsity: &Sparsity, meetings: &[Meeting], inputs: usize, order: Order) -> (Vec<u32>, usize) {
-    let one_each = |members: &mut dyn Iterator<Item = u32>| {
-        let mut colors = vec![u32::MAX; inputs];
-        let mut count = 0;
-        for j in members {
-            colors[j as usize] = count;
-            count += 1;
-        }
-        (colors, count as usize)
-    };
+/// Distance-1 colors of the inputs that meet.
+fn color_inputs(sparsity: &Sparsity, meetings: &[Meeting], inputs: usize, order: Order) -> Colors {
     if let Some(clique) = sparsity.covering_clique(meetings) {
-        return one_each(&mut clique.into_iter());
+        return Colors::apart(inputs, clique);
     }
     let colored = sparsity.graph_of(meetings).and_then(|graph| Ok((distance1_coloring(&graph, order)?, graph)));
     match colored {
-        Ok((coloring, graph)) => occupied_colors(&graph, &coloring),
+        Ok((coloring, graph)) => Colors::occupied(&graph, &coloring),
         // A graph beyond the memory allowed is not needed: one lane for every input is exact without it.
-        Err(_) => one_each(&mut (0..inputs as u32)),
+        Err(_) => Colors::apart(inputs, 0..inputs as u32),
     }
 }

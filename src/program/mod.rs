@@ -5,17 +5,17 @@ mod groups;
 
 pub(crate) use groups::{Groups, Sweeps};
 
-use crate::apart::Colors;
 use crate::coloring::Coloring;
-use crate::compress::InputLanes;
+use crate::compress::{Colors, InputLanes};
 use crate::cost::Passes;
 use crate::error::Result;
 use crate::forward::{Forward, Second};
 use crate::network::Network;
-use crate::nodal::{Nodal, Recorded, Rotation};
+use crate::nodal::{Nodal, Recorded};
 use crate::pattern::Pattern;
 use crate::readout::{Readout, Source, pattern_of_sums, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
+use crate::rotation::Rotation;
 use crate::scalar::Scalar;
 use crate::tiles::Tiles;
 use crate::vectors::Vectors;
@@ -144,12 +144,22 @@ impl Program {
         }
     }
 
+    /// The lanes of the inputs, where there is one set of them.
+    pub(crate) fn inputs(&self) -> Option<&InputLanes> {
+        match self {
+            Program::Forward { inputs, .. } => Some(inputs),
+            Program::ReverseOverForward(rof) => match &rof.colorings[..] {
+                [inputs] => Some(inputs),
+                _ => None,
+            },
+            Program::Nodal(nodal) => Some(&nodal.inputs),
+            Program::Nothing | Program::Vectors(_) | Program::Reverse { .. } => None,
+        }
+    }
+
     /// How the inputs are rotated, if the tangents are those of rotated ones.
     pub(crate) fn rotation(&self) -> Option<Rotation> {
-        match self {
-            Program::Nodal(nodal) => nodal.rotation,
-            _ => None,
-        }
+        self.inputs().and_then(InputLanes::rotation)
     }
 
     /// How the outputs are read, where the values are made with the lanes.
@@ -218,21 +228,22 @@ impl Program {
     ///
     /// Exact if no output sees two inputs of one color (first order: partial distance-2 on P_J), and if
     /// inputs of one color never meet in a curved unit that reaches an output (second order: on P_M, for every
-    /// entry to be read; its sum: at the units alone, see [`apart`](crate::apart)).
+    /// entry to be read; its sum: at the units alone, see [`apart`](crate::apart), or if they are
+    /// [rotated](crate::rotation)).
     pub(crate) fn forward<T: Scalar>(
         net: &Network<T>,
         second: Second,
         with_jacobian: bool,
-        (colors, count): &Colors,
+        colors: &Colors,
         width: impl Fn(usize) -> usize,
     ) -> Self {
-        if *count == 0 {
+        if colors.count() == 0 {
             return Program::Nothing;
         }
         let sweep = Self::forward_sweep(net, second, with_jacobian);
         // The lane of the sum is one of the lanes of a sweep.
         let sum = sweep.lanes(0);
-        let inputs = InputLanes::new(net, colors, *count, (width(count + sum) - sum).max(1));
+        let inputs = InputLanes::new(net, colors, (width(colors.count() + sum) - sum).max(1));
         Program::Forward { sweep, inputs, tiles: None }
     }
 

@@ -6,10 +6,11 @@
 mod nodal;
 
 use crate::buffer::Buffer;
+use crate::compress::InputLanes;
 use crate::cost::Passes;
 use crate::error::Result;
 use crate::forward::Recorder;
-use crate::layer::Lanes;
+use crate::layer::{Lanes, Seeds};
 use crate::network::{LayerId, Network};
 use crate::nodal::{Nodal, Recorded};
 use crate::plan::Plan;
@@ -72,6 +73,11 @@ impl<'a, T: Scalar> Run<'a, T> {
             let rotated = rotation.make(self.net, space);
             Run { rotated: Some(rotated), ..*self }.in_blocks(buffers)
         })
+    }
+
+    /// The seeds of a block on input layer `q`, with the weights for them if the inputs are rotated.
+    fn seeds<'s>(&'s self, inputs: &'s InputLanes, block: usize, samples: usize, q: usize) -> Seeds<'s, T> {
+        Seeds { rotated: self.rotated, ..inputs.seeds(block, samples, q) }
     }
 
     fn in_blocks(&self, buffers: Buffers<'_, T>) -> Result<()> {
@@ -226,7 +232,8 @@ impl<'a, T: Scalar> Run<'a, T> {
                 self.tasks(spread, &mut packed[..inputs.blocks()], |task, spread, lane_space, packed| {
                     let lanes = inputs.lanes(task, samples);
                     let pass = Pass { net, tape, lanes, spread };
-                    sweep.sweep(pass, |q| inputs.seeds(task, samples, q), &mut lane_space.forward, |_, _, _| ());
+                    let seeds = |q| self.seeds(inputs, task, samples, q);
+                    sweep.sweep(pass, seeds, &mut lane_space.forward, |_, _, _| ());
                     self.workspace.count(Passes::forward(sweep.lanes(lanes.count)));
                     let first = |id| sweep.block(net, &lane_space.forward, id, lanes);
                     pack(&plan.jacobian, task, 0, samples, first, &mut packed.jacobian);

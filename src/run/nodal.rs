@@ -4,7 +4,7 @@ use super::{Run, pack, sum_rows};
 use crate::buffer::Buffer;
 use crate::cost::Passes;
 use crate::error::Result;
-use crate::layer::{Lanes, Seeds};
+use crate::layer::Lanes;
 use crate::nodal::{Nodal, Recorded, Summing};
 use crate::scalar::{Scalar, first_non_finite};
 use crate::spread::Spread;
@@ -49,10 +49,14 @@ impl<T: Scalar> Run<'_, T> {
                 }
                 return;
             }
-            let seeds = |q| Seeds { rotated: self.rotated, ..nodal.inputs.seeds(task, samples, q) };
-            nodal.tangents.sweep(pass, seeds, forward, |id, rows, operands| {
-                summing.add(id, rows, adjoint(id), operands);
-            });
+            nodal.tangents.sweep(
+                pass,
+                |q| self.seeds(&nodal.inputs, task, samples, q),
+                forward,
+                |id, rows, operands| {
+                    summing.add(id, rows, adjoint(id), operands);
+                },
+            );
             self.workspace.count(Passes::forward(lanes.count));
         });
     }

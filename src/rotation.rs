@@ -5,7 +5,8 @@
 //! and ‖J_k‖² = ‖K_k L‖²: the tangents may begin as the columns of L in place of those of W. There are no more of them
 //! than units in the layer, and column c is zero before row c, which a product with a block of lanes leaves out.
 //!
-//! Exact: L Lᵀ = W Wᵀ, and `Σ_j a_j b_j` over the inputs of two rows K_a W, K_b W is K_a W Wᵀ K_bᵀ. L is made of the weights
+//! Exact: L Lᵀ = W Wᵀ, and `Σ_j a_j b_j` over the inputs of two rows K_a W, K_b W is K_a W Wᵀ K_bᵀ: all that the nodal sums
+//! and the lane of forward-laplacian take from the tangents is such a sum over all lanes. L is made of the weights
 //! by Householder reflections (a QR factorization of Wᵀ), as exactly as a product with W is: ‖W − L Q‖ is some ulp of ‖W‖.
 
 use crate::buffer::Buffer;
