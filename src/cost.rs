@@ -325,9 +325,12 @@ impl ReverseOverForward {
     }
 }
 
-/// The sums of nodal: a product of every adjoint lane and every tangent lane in each curved unit.
+/// The sums of nodal: a product of every adjoint lane and every tangent lane in each curved unit; or, where the tangent lanes
+/// are added up first, of every adjoint lane and their sum.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
+    /// Whether they are.
+    pub(crate) added_up: bool,
     /// Layers that are summed.
     pub(crate) layers: u64,
     /// Units whose layer is summed by a matrix product, at one point and for enough adjoint lanes.
@@ -343,11 +346,13 @@ pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: 
     let sweeps = [adjoints, tangents].map(|(lanes, sweep)| sweep.cost(lanes));
     let (rows, lanes) = (adjoints.0 as u64, tangents.0 as u64);
     let (together, units) = (sums.together, sums.together + sums.scattered);
-    let in_product = if adjoints.0 >= PRODUCT_ROWS { together } else { 0 };
+    let in_product = if adjoints.0 >= PRODUCT_ROWS && !sums.added_up { together } else { 0 };
     // For each unit and adjoint lane a row of tangent lanes, in every block; and a weight.
     let at_one = SHORT * in_product * lanes + (units - in_product) * (SUMMED * lanes + FOUND * lanes.div_ceil(LANES));
     let at_many = units * (SUMMED * lanes + FOUND * lanes / NUMBERS);
-    let [at_one, at_many] = [at_one, at_many].map(|cost| rows.saturating_mul(cost + NEAR * units));
+    let times = if sums.added_up { 1 } else { rows };
+    let [at_one, at_many] =
+        [at_one, at_many].map(|cost| times.saturating_mul(cost).saturating_add(rows.saturating_mul(NEAR * units)));
     // Of one point, single numbers are put in their places, and the squares for a product are written first.
     let at_one = at_one.saturating_add(sums.layers * LAYER + FAR * sums.places + FAR * in_product * lanes);
     let at_many = at_many.saturating_add(NEAR * sums.places);

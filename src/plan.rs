@@ -83,8 +83,9 @@ impl PlanOptions {
         PlanOptions { lane_block: Some(lanes), ..self }
     }
 
-    /// Forces forward lanes by color, by offset or by input; the default takes what is cheapest. Results are the same up to
-    /// rounding.
+    /// Forces forward lanes by color, by offset or by input; the default takes what is cheapest. Then only strategies come
+    /// into question that have such lanes: by offset `forward`, `double-forward` and `nodal`, by input the first two, by color
+    /// all; `reverse`, which has no forward lanes, counts as by color. Results are the same up to rounding.
     pub fn lanes(self, kind: LaneKind) -> Self {
         PlanOptions { lanes: Some(kind), ..self }
     }
@@ -158,8 +159,9 @@ impl Plan {
     /// Plans with options.
     ///
     /// # Errors
-    /// [`WrongStrategy`](crate::ErrorKind::WrongStrategy) if the strategy cannot compute the quantity,
-    /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for a lane block of zero,
+    /// [`WrongStrategy`](crate::ErrorKind::WrongStrategy) if the strategy cannot compute the quantity or has no lanes of the
+    /// kind that is forced, or if the network has none, naming the layer that is in the way,
+    /// [`InvalidParameter`](crate::ErrorKind::InvalidParameter) for a lane block or a tile of zero,
     /// [`TooLarge`](crate::ErrorKind::TooLarge), before anything of that size is allocated, if the result or the
     /// work space needs more memory than allowed.
     ///
@@ -170,6 +172,9 @@ impl Plan {
             options;
         if let Some(strategy) = strategy {
             ensure!(strategy.computes(quantity), WrongStrategy, "{strategy} does not compute the {quantity}");
+        }
+        if let (Some(strategy), Some(kind)) = (strategy, lanes) {
+            ensure!(strategy.has_lanes(kind), WrongStrategy, "{strategy} has no lanes {kind}");
         }
         ensure!(lane_block != Some(0), InvalidParameter, "a block of zero lanes");
         ensure!(tile != Some(0), InvalidParameter, "a tile of zero positions");

@@ -77,6 +77,15 @@ impl Strategy {
         }
     }
 
+    /// Whether its forward lanes can be of this kind, in networks that allow it. `Reverse`, which has none, counts as by color.
+    pub fn has_lanes(self, kind: LaneKind) -> bool {
+        match kind {
+            LaneKind::Color => true,
+            LaneKind::Offset => matches!(self, Strategy::Forward | Strategy::DoubleForward | Strategy::Nodal),
+            LaneKind::Input => matches!(self, Strategy::Forward | Strategy::DoubleForward),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Strategy::Forward => "forward",
@@ -93,6 +102,16 @@ impl Strategy {
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl fmt::Display for LaneKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            LaneKind::Color => "by color",
+            LaneKind::Offset => "by offset",
+            LaneKind::Input => "by input",
+        })
     }
 }
 

@@ -65,7 +65,7 @@ fn buffers_and_options_are_checked() {
         says(Plan::with(&net, &wrong), ErrorKind::WrongStrategy, &["forward-laplacian", &quantity.to_string()]);
     }
     let wrong = PlanOptions::new(Quantity::Laplacian).strategy(Strategy::ForwardLaplacian).lanes(LaneKind::Offset);
-    says(Plan::with(&net, &wrong), ErrorKind::WrongStrategy, &["forward-laplacian", "by color"]);
+    says(Plan::with(&net, &wrong), ErrorKind::WrongStrategy, &["forward-laplacian", "by offset"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the planner chooses, on both sides of its borders. Structure alone decides, so all weights are one.
 
-use colorjet::{Activation, ConvOptions, LaneKind, Network, Plan, PlanOptions, Quantity, Strategy};
+use colorjet::{Activation, ConvOptions, ErrorKind, LaneKind, Network, Plan, PlanOptions, Quantity, Strategy};
 use ndarray::{Array2, ArrayD, IxDyn};
 
 fn dense(widths: &[usize]) -> Network {
@@ -67,6 +67,40 @@ fn local_networks_have_lanes_by_offset() {
     assert_eq!(of(&lattice(5000, true)), (Strategy::Nodal, Some(LaneKind::Offset)));
     // A dense network has no distances.
     assert_eq!(of(&dense(&[4, 8, 8])), (Strategy::DoubleForward, Some(LaneKind::Color)));
+}
+
+/// Whatever else would be cheaper: lanes of the kind that is forced, or an error that says why there are none.
+#[test]
+fn lanes_that_are_forced_are_had() {
+    let quantities = [
+        PlanOptions::new(Quantity::Jacobian),
+        PlanOptions::new(Quantity::HessianDiagonal),
+        PlanOptions::new(Quantity::HessianDiagonal).with_jacobian(),
+        PlanOptions::new(Quantity::Laplacian),
+    ];
+    let nets = [dense(&[30, 64, 64, 1]), dense(&[3, 20, 40]), lattice(50, false), lattice(50, true)];
+    let mut had = 0;
+    for (net, options) in nets.iter().flat_map(|net| quantities.iter().map(move |options| (net, options))) {
+        for kind in [LaneKind::Color, LaneKind::Offset, LaneKind::Input] {
+            match Plan::with(net, &options.clone().lanes(kind)) {
+                Ok(plan) if plan.strategy() == Strategy::Reverse => assert_eq!(kind, LaneKind::Color),
+                Ok(plan) => {
+                    assert_eq!(plan.lane_kind(), Some(kind), "{plan}");
+                    assert!(plan.strategy().has_lanes(kind));
+                    had += 1;
+                }
+                Err(error) => {
+                    assert_eq!((error.kind(), kind), (ErrorKind::WrongStrategy, LaneKind::Offset), "{error}");
+                    assert!(error.to_string().contains("dense"), "{error}");
+                }
+            }
+            for strategy in Strategy::ALL.into_iter().filter(|s| !s.has_lanes(kind)) {
+                let forced = Plan::with(net, &options.clone().lanes(kind).strategy(strategy));
+                assert_eq!(forced.unwrap_err().kind(), ErrorKind::WrongStrategy);
+            }
+        }
+    }
+    assert!(had > 30, "{had}");
 }
 
 /// What is cheapest at one point need not be at many; of these networks, a plan that is not told takes one of the two.

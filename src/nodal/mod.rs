@@ -45,7 +45,7 @@ pub(crate) fn least<T: Scalar>(
     net: &Network<T>,
     sparsity: &Sparsity,
     with_jacobian: bool,
-    rotation: Option<Rotation>,
+    (added_up, rotation): (bool, Option<Rotation>),
     points: Points,
 ) -> u64 {
     let (curved, widest): (Vec<LayerId>, Vec<(usize, usize)>) = apart::widest(net, sparsity).into_iter().unzip();
@@ -55,9 +55,7 @@ pub(crate) fn least<T: Scalar>(
     let tangent_lanes = rotation.map_or(inputs, |rotation| rotation.lanes);
     let (adjoints, tangents) = sweeps(net, &curved, with_jacobian);
     let units = curved.iter().map(|&id| net.layer(id).units() as u64).sum();
-    // Units that do not see everything are of several classes.
-    let (together, scattered) = if inputs == net.inputs() { (units, 0) } else { (0, units) };
-    let sums = cost::Sums { layers: curved.len() as u64, together, scattered, places: 0 };
+    let sums = cost::Sums { added_up, layers: curved.len() as u64, together: units, ..Default::default() };
     cost::nodal((outputs, &adjoints.work(net, points)), (tangent_lanes, &tangents.work(net, points)), sums)
 }
 
@@ -78,6 +76,10 @@ pub(crate) struct Units {
     pub(crate) of_output: Coloring,
     /// Of the tangent lanes.
     pub(crate) input_colors: Colors,
+    /// Whether the lanes of a unit are added up, for the sums of the rows alone, the Laplacian: `Σ_k ā_k σ''_k ‖J_k‖²`, or
+    /// `2 Σ_k c̄_k a'_k · b'_k` of products. Exact without telling inputs apart, since no two that meet in a unit share a
+    /// lane: what two rows have in one is of one input, or one of them has nothing there.
+    added_up: bool,
 }
 
 /// Sets of inputs that the two operands see (of a function: twice the one), and of outputs that are reached.
@@ -92,12 +94,13 @@ struct Classes {
 }
 
 impl Units {
-    /// Classes and colors. `jacobian`, if it is wanted too, must be readable from the adjoint lanes.
+    /// Classes and colors. `jacobian`, if it is wanted too, must be readable from the adjoint lanes. Where only sums over the
+    /// inputs are wanted, these may be rotated.
     pub(crate) fn new<T: Scalar>(
         net: &Network<T>,
         sparsity: &Sparsity,
         jacobian: Option<&Pattern>,
-        rotation: Option<Rotation>,
+        (added_up, rotation): (bool, Option<Rotation>),
         order: Order,
         max_bytes: u64,
     ) -> Result<Self> {
@@ -143,7 +146,8 @@ impl Units {
             None => apart::color(sparsity, meetings.into_iter().collect(), order)?,
         };
         let entries = |&(a, b, outputs): &Class| {
-            sparsity.seen(a).min(sparsity.seen(b)) as u64 * influence.sets.len(outputs) as u64
+            let lanes = if added_up { 1 } else { sparsity.seen(a).min(sparsity.seen(b)) };
+            lanes as u64 * influence.sets.len(outputs) as u64
         };
         let places: Vec<u64> = lists.iter().map(|list| list.iter().map(entries).sum()).collect();
         let bytes = places.iter().sum::<u64>().saturating_mul(size_of::<(u32, u32)>() as u64);
@@ -163,7 +167,7 @@ impl Units {
         }
         let of_output = Pattern::from_rows(net.outputs(), rows).expect("outputs are numbered from zero");
         let of_output = partial_distance2_coloring(&of_output, Side::Columns, order);
-        Ok(Units { influence, layers, lists, places, input_colors, of_output })
+        Ok(Units { influence, layers, lists, places, input_colors, added_up, of_output })
     }
 
     /// Rows of weights for tangents by offset, if every row of sums is of one output: the entries of an input are then
@@ -187,7 +191,7 @@ impl Units {
             let adjoints = (!tiles.makes_values()).then_some((self.of_output.count(), &adjoints));
             return cost::nodal_by_offset(adjoints, tiles.cost(net));
         }
-        let mut sums = cost::Sums::default();
+        let mut sums = cost::Sums { added_up: self.added_up, ..Default::default() };
         for (id, classes) in &self.layers {
             let units = net.layer(*id).units() as u64;
             if classes.of.is_none() {
@@ -224,13 +228,13 @@ impl Units {
         &self,
         net: &Network<T>,
         sparsity: &Sparsity,
-        results: Results<'_>,
+        diagonal: &Pattern,
         with_jacobian: bool,
         values_beside: impl Fn(usize) -> bool,
         width: impl Fn(usize) -> usize,
     ) -> Result<(Nodal, Pattern, Readout)> {
         let lanes = self.input_colors.count();
-        let inputs = InputLanes::new(net, &self.input_colors, width(lanes).max(1));
+        let inputs = InputLanes::new(net, &self.input_colors, width(lanes));
         let rows = self.of_output.count();
         let sums = self.lists.iter().map(|l| l.len()).max().unwrap_or(0) * rows;
         ensure!(
@@ -243,25 +247,22 @@ impl Units {
             let (q, unit) = columns[j as usize];
             inputs.place(inputs.color(q as usize, unit as usize))
         };
-        let (pattern, readout) = match results {
-            Results::Entries(diagonal) => {
-                (diagonal.clone(), Readout::placed(diagonal, inputs.blocks(), |j| task_of(j).0))
-            }
-            Results::Sums(diagonal) => {
-                let pattern = pattern_of_sums(diagonal, inputs.blocks());
-                let readout = Readout::placed(&pattern, inputs.blocks(), |task| task as usize);
-                (pattern, readout)
-            }
+        let (pattern, readout) = if self.added_up {
+            let pattern = pattern_of_sums(diagonal, inputs.blocks());
+            let readout = Readout::placed(&pattern, inputs.blocks(), |task| task as usize);
+            (pattern, readout)
+        } else {
+            (diagonal.clone(), Readout::placed(diagonal, inputs.blocks(), |j| task_of(j).0))
         };
         let scatter = |list: &Arc<Vec<Class>>| {
             let mut tasks: Vec<Vec<(u32, u32)>> = vec![Vec::new(); inputs.blocks()];
             for (class, &(a, b, outputs)) in list.iter().enumerate() {
-                let seen = if let Results::Entries(_) = results { sparsity.common(a, b) } else { Vec::new() };
+                let seen = if self.added_up { Vec::new() } else { sparsity.common(a, b) };
                 for i in self.influence.sets.members(outputs) {
                     let sum = class * rows + self.of_output.color(i as usize) as usize;
                     let entries = pattern.row(i as usize);
                     let first = pattern.indptr()[i as usize];
-                    if let Results::Sums(_) = results {
+                    if self.added_up {
                         for (at, &task) in entries.iter().enumerate() {
                             tasks[task as usize].push((sum as u32, readout.place(first + at)));
                         }
@@ -297,21 +298,10 @@ impl Units {
         }
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
         let recorded = values_beside(lanes).then(|| Box::new(self.recorded(net)));
-        let together = matches!(results, Results::Sums(_));
-        let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, together, tiles: None };
+        let added_up = self.added_up;
+        let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, added_up, tiles: None };
         Ok((nodal, pattern, readout))
     }
-}
-
-/// What is made of the terms of all units.
-#[derive(Clone, Copy)]
-pub(crate) enum Results<'a> {
-    /// The entries of the Hessian diagonal.
-    Entries(&'a Pattern),
-    /// The sums of its rows, the Laplacian: `Σ_k ā_k σ''_k ‖J_k‖²`, or `2 Σ_k c̄_k a'_k · b'_k` of products. Exact without
-    /// telling inputs apart, since no two that meet in a unit share a lane: what two rows have in one is of one input, or one
-    /// of them has nothing there.
-    Sums(&'a Pattern),
 }
 
 /// What is done for a block of samples.
@@ -328,8 +318,8 @@ pub(crate) struct Nodal {
     pub(crate) rows: usize,
     pub(crate) seeds: Vec<OutputSeed>,
     sums: Vec<Sum>,
-    /// Whether the lanes of a unit are added up: see [`Results::Sums`].
-    together: bool,
+    /// Whether the lanes of a unit are added up, as of [`Units`].
+    added_up: bool,
     /// The tangents by offset, where that is cheaper.
     pub(crate) tiles: Option<Tiles>,
 }

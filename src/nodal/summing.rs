@@ -40,7 +40,7 @@ impl<T: Scalar> Summing<'_, T> {
         let (samples, width) = (lanes.samples, lanes.len());
         let (weight_len, units) = (nodal.rows * samples, net.layer(layer).units());
         // The lanes of the sums: those of the tangents, or one for all of them.
-        let summed = if nodal.together { Lanes { count: 1, ..lanes } } else { lanes };
+        let summed = if nodal.added_up { Lanes { count: 1, ..lanes } } else { lanes };
         let (sums, rest) = space.split_at_mut(sum.sums * nodal.rows * summed.len());
         let (weights, rest) = rest.split_at_mut(CHUNK * weight_len);
         let terms = &mut rest[..CHUNK * summed.len()];
@@ -66,7 +66,7 @@ impl<T: Scalar> Summing<'_, T> {
                 #[inline(always)]
                 || {
                     // Lanes so short that a loop over them takes longer than their sums.
-                    if let (1, None, Some(second), false) = (nodal.rows, class_of, second, nodal.together || alike)
+                    if let (1, None, Some(second), false) = (nodal.rows, class_of, second, nodal.added_up || alike)
                         && (samples == vector::<T>() || samples == 2 * vector::<T>())
                     {
                         let chunk = chunk.clone();
@@ -81,7 +81,7 @@ impl<T: Scalar> Summing<'_, T> {
                         weigh(second.map(|s| s.row(k)), adjoint.row(k), weights);
                     }
                     // One number for all samples of a lane: a sum is made of whole vectors, however many these are.
-                    if alike && class_of.is_none() && !nodal.together && samples.is_multiple_of(vector::<T>()) {
+                    if alike && class_of.is_none() && !nodal.added_up && samples.is_multiple_of(vector::<T>()) {
                         let terms = &mut terms[..chunk.len() * lanes.count];
                         multiply(operands, lanes.count, terms);
                         match vector::<T>() {
@@ -95,10 +95,10 @@ impl<T: Scalar> Summing<'_, T> {
                         return add_terms_alike(chunk.clone(), class_of, lanes, nodal.rows, weights, operands, sums);
                     }
                     match (nodal.rows, class_of, samples, width) {
-                        (1, None, 1, 16..) if !nodal.together && vector::<T>() == 16 => {
+                        (1, None, 1, 16..) if !nodal.added_up && vector::<T>() == 16 => {
                             return add_at_point::<T, 16>(weights, operands, sums);
                         }
-                        (1, None, 1, 8..) if !nodal.together => {
+                        (1, None, 1, 8..) if !nodal.added_up => {
                             return add_at_point::<T, 8>(weights, operands, sums);
                         }
                         (1, ..) => {
@@ -107,7 +107,7 @@ impl<T: Scalar> Summing<'_, T> {
                         }
                         _ => {}
                     }
-                    if nodal.together {
+                    if nodal.added_up {
                         for (k, terms) in terms.chunks_exact_mut(summed.len()).take(chunk.len()).enumerate() {
                             let [a, b] = operands.map(|o| &o.row(k)[..width]);
                             terms.fill(T::zero());

@@ -10,7 +10,7 @@ pub(crate) fn lane_width(lanes: usize, operations: u64, points: Points) -> usize
     width_beside(0, lanes, operations, points)
 }
 
-/// The same where every block has a lane for a sum, beside which there should be many others.
+/// The same beside a lane for a sum in every block, which is not counted; there should be many others.
 pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64, points: Points) -> usize {
     width_beside(1, lanes, operations, points).max(31)
 }
@@ -37,8 +37,8 @@ pub(crate) fn values_beside(lanes: usize, operations: u64, points: Points) -> bo
 /// The same beside so many other lanes in every block.
 fn width_beside(others: usize, lanes: usize, operations: u64, points: Points) -> usize {
     const SMALL: u64 = 1 << 20;
-    if 2 * operations * lanes as u64 <= SMALL {
-        return lanes.min(64);
+    if operations.saturating_mul(2 * lanes as u64) <= SMALL {
+        return lanes.min(64 - others);
     }
     let quarter = lanes.div_ceil(4);
     if points == Points::Many {

@@ -12,7 +12,7 @@ use crate::apart;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
 use crate::compress::Colors;
 use crate::cost::{self, Points, counted};
-use crate::error::{ErrorKind, Result, ensure};
+use crate::error::{ErrorKind, Result};
 use crate::forward::Second;
 use crate::network::Network;
 use crate::nodal::{self, Units};
@@ -29,6 +29,8 @@ use strategies::empty_readout;
 struct Wanted {
     diagonal: Pattern,
     jacobian: Option<Pattern>,
+    /// Whether only the sums of the diagonal's rows are.
+    sums_alone: bool,
     /// Of the inputs, where only sums over them are wanted.
     rotation: Option<Rotation>,
 }
@@ -110,8 +112,12 @@ impl<T: Scalar> Planner<'_, T> {
                 forward(swept(&columns)?, &columns, "forced".into())
             }
             None => {
-                let (columns, rows) = (color(Side::Columns), color(Side::Rows));
+                let columns = color(Side::Columns);
                 let program = swept(&columns)?;
+                if let Some(kind) = self.lanes.filter(|&kind| !Strategy::Reverse.has_lanes(kind)) {
+                    return forward(program, &columns, format!("lanes {kind} are forced"));
+                }
+                let rows = color(Side::Rows);
                 let costs = [
                     self.forward_cost(&program),
                     cost::reverse(rows.count(), &Program::reverse_sweep(self.net).work(self.net, self.points)),
@@ -133,9 +139,9 @@ impl<T: Scalar> Planner<'_, T> {
     pub(crate) fn second_order(&self, quantity: Quantity, forced: Option<Strategy>) -> Result<Made> {
         let diagonal = self.sparsity.hessian_diagonal()?;
         let jacobian = if self.with_jacobian { Some(self.sparsity.jacobian()?) } else { None };
-        let may_rotate = quantity == Quantity::Laplacian && self.lanes.is_none();
-        let rotation = if may_rotate { Rotation::of(self.net, self.count) } else { None };
-        let wanted = Wanted { diagonal, jacobian, rotation };
+        let sums_alone = quantity == Quantity::Laplacian;
+        let rotation = if sums_alone && self.lanes.is_none() { Rotation::of(self.net, self.count) } else { None };
+        let wanted = Wanted { diagonal, jacobian, sums_alone, rotation };
         match forced {
             Some(Strategy::ReverseOverForward) => {
                 let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
@@ -143,10 +149,9 @@ impl<T: Scalar> Planner<'_, T> {
             }
             Some(Strategy::Nodal) if wanted.diagonal.nnz() > 0 => {
                 let units = self.units(&wanted, self.order)?;
-                return self.nodal(quantity, &wanted, &units, "forced".into());
+                return self.nodal(&wanted, &units, "forced".into());
             }
             Some(Strategy::ForwardLaplacian) if wanted.diagonal.nnz() > 0 => {
-                ensure!(self.by_color(), WrongStrategy, "forward-laplacian has lanes by color only");
                 let colors = self.colors_of_sum(&wanted, self.order)?;
                 return self.forward_laplacian(&wanted, &colors, "forced".into());
             }
@@ -166,7 +171,8 @@ impl<T: Scalar> Planner<'_, T> {
             // perhaps they can.
             Err(error) if error.kind() == ErrorKind::WrongStrategy => {
                 let units = self.units(&wanted, self.order)?;
-                return self.nodal(quantity, &wanted, &units, "lanes by offset are forced".into()).map_err(|_| error);
+                let reason = format!("lanes {} are forced", LaneKind::Offset);
+                return self.nodal(&wanted, &units, reason).map_err(|_| error);
             }
             result => result?,
         };
@@ -176,7 +182,8 @@ impl<T: Scalar> Planner<'_, T> {
         // 3. If only the sum is wanted, one lane for it in place of one for each color; the inputs need be apart at the
         // units alone. Not if the unit that sees the most of them tells that it cannot be cheaper.
         let (mut sum_cost, mut sum_words) = (u64::MAX, String::new());
-        if quantity == Quantity::Laplacian && self.by_color() && self.least_forward_laplacian(&wanted) < forward_cost {
+        let may_sum = sums_alone && self.may_be(Strategy::ForwardLaplacian);
+        if may_sum && self.least_forward_laplacian(&wanted) < forward_cost {
             match self.colors_of_sum(&wanted, Order::Natural) {
                 Ok(colors) => (sum_cost, sum_words) = self.lanes_of_sums(&colors),
                 Err(_) => sum_words = "forward-laplacian needs too much memory".into(),
@@ -184,13 +191,18 @@ impl<T: Scalar> Planner<'_, T> {
         }
         let simple = forward_cost.min(sum_cost);
         // 4. The sum over the units: as many tangent lanes of first order, and adjoints.
-        let (nodal_cost, nodal_words) = self.weighed_nodal(&wanted, simple);
+        let (nodal_cost, nodal_words) = match self.may_be(Strategy::Nodal) {
+            true => self.weighed_nodal(&wanted, simple),
+            false => (u64::MAX, String::new()),
+        };
         // 5. The least that reverse-over-forward can cost is known from the number of groups alone; otherwise its lanes
         // are counted, until they are as many.
         let (best, rof) = (simple.min(nodal_cost), self.sweeps_cost());
         let least = rof.least(rows_lower_bound(wanted.rows()));
         let mut rof_words = format!("reverse-over-forward at least {}", self.evaluations(least));
-        if least < best {
+        if !self.may_be(Strategy::ReverseOverForward) {
+            rof_words.clear();
+        } else if least < best {
             let groups = self.groups(&wanted, Order::Natural, best);
             if groups.is_some_and(|groups| groups.cost(&rof) < best) {
                 let groups = self.groups(&wanted, self.order, u64::MAX).expect("no limit");
@@ -206,9 +218,9 @@ impl<T: Scalar> Planner<'_, T> {
         }
         if nodal_cost < simple {
             let units = self.units(&wanted, self.order)?;
-            let words = self.nodal_words(&units, self.nodal_cost(&units));
+            let words = self.nodal_words(&units, self.nodal_cost(&units)?);
             let reason = in_words([words, forward_words, sum_words, rof_words]);
-            return self.nodal(quantity, &wanted, &units, reason);
+            return self.nodal(&wanted, &units, reason);
         }
         if sum_cost < forward_cost {
             let colors = self.colors_of_sum(&wanted, self.order)?;
@@ -222,7 +234,8 @@ impl<T: Scalar> Planner<'_, T> {
     /// by offset, or if that takes too much memory. Coloring in the natural order is quick and seldom far off; whoever is
     /// close by it is colored again as the options say.
     fn weighed_nodal(&self, wanted: &Wanted, limit: u64) -> (u64, String) {
-        let least = nodal::least(self.net, self.sparsity, self.with_jacobian, wanted.rotation, self.points);
+        let sums = (wanted.sums_alone, wanted.rotation);
+        let least = nodal::least(self.net, self.sparsity, self.with_jacobian, sums, self.points);
         let rows = self.net.outputs();
         let cheap_by_offset = || {
             // Every row of sums is of one output.
@@ -238,7 +251,7 @@ impl<T: Scalar> Planner<'_, T> {
         }
         let weighed = |order| {
             let units = self.units(wanted, order)?;
-            let cost = self.nodal_cost(&units);
+            let cost = self.nodal_cost(&units)?;
             Ok((cost, self.nodal_words(&units, cost)))
         };
         let quick: Result<(u64, String)> = weighed(Order::Natural);
@@ -246,7 +259,10 @@ impl<T: Scalar> Planner<'_, T> {
             Ok((cost, _)) if cost >= limit && cost - limit < limit / 4 => weighed(self.order),
             quick => quick,
         };
-        made.unwrap_or_else(|_| (u64::MAX, "nodal needs too much memory".into()))
+        made.unwrap_or_else(|error| {
+            let wrong = error.kind() == ErrorKind::WrongStrategy;
+            (u64::MAX, if wrong { "nodal has no such lanes" } else { "nodal needs too much memory" }.into())
+        })
     }
 
     /// A cost in units of one plain evaluation.
@@ -258,9 +274,9 @@ impl<T: Scalar> Planner<'_, T> {
         format!("{:.1} evaluations", cost as f64 / one.cost(1) as f64)
     }
 
-    fn nodal_cost(&self, units: &Units) -> u64 {
-        let tiles = self.tiles_of_sums(units).ok().flatten();
-        units.cost(self.net, self.with_jacobian, tiles.as_ref(), self.points)
+    fn nodal_cost(&self, units: &Units) -> Result<u64> {
+        let tiles = self.tiles_of_sums(units)?;
+        Ok(units.cost(self.net, self.with_jacobian, tiles.as_ref(), self.points))
     }
 
     fn nodal_words(&self, units: &Units, cost: u64) -> String {

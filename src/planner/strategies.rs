@@ -8,7 +8,7 @@ use crate::error::{Result, bail, ensure};
 use crate::forward::Second;
 use crate::memory;
 use crate::network::Network;
-use crate::nodal::{Results, Units};
+use crate::nodal::Units;
 use crate::pattern::Pattern;
 use crate::program::{Groups, Program, Target, full_pattern};
 use crate::readout::Readout;
@@ -39,9 +39,9 @@ impl<T: Scalar> Planner<'_, T> {
         self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
     }
 
-    /// Whether lanes by color are allowed.
-    pub(super) fn by_color(&self) -> bool {
-        matches!(self.lanes, None | Some(LaneKind::Color))
+    /// Whether a strategy can have the lanes that are forced, if some are.
+    pub(super) fn may_be(&self, strategy: Strategy) -> bool {
+        self.lanes.is_none_or(|kind| strategy.has_lanes(kind))
     }
 
     /// The same with lanes by offset, where the network is local, or by input, where that is cheaper; or as forced.
@@ -124,22 +124,23 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     pub(super) fn units(&self, wanted: &Wanted, order: Order) -> Result<Units> {
-        Units::new(self.net, self.sparsity, wanted.jacobian.as_ref(), wanted.rotation, order, self.max_bytes)
+        let sums = (wanted.sums_alone, wanted.rotation);
+        Units::new(self.net, self.sparsity, wanted.jacobian.as_ref(), sums, order, self.max_bytes)
     }
 
-    pub(super) fn nodal(&self, quantity: Quantity, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
+    pub(super) fn nodal(&self, wanted: &Wanted, units: &Units, reason: String) -> Result<Made> {
         let Wanted { diagonal, jacobian, .. } = wanted;
         let tiles = self.tiles_of_sums(units)?;
-        let together = quantity == Quantity::Laplacian && tiles.is_none();
-        let results = if together { Results::Sums(diagonal) } else { Results::Entries(diagonal) };
-        let (mut nodal, pattern, mut read) =
-            units.program(self.net, self.sparsity, results, self.with_jacobian, self.values_beside, self.narrow)?;
+        let added_up = wanted.sums_alone && tiles.is_none();
+        let (mut nodal, mut pattern, mut read) =
+            units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.values_beside, self.narrow)?;
         let row_of = |i: usize| units.of_output.color(i) as usize;
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
         let mut read_jacobian = jacobian
             .as_ref()
             .map(|pattern| Program::read_reverse(self.net, &adjoints, &units.of_output, nodal.rows.max(1), pattern));
         if let Some(tiles) = tiles {
+            pattern = diagonal.clone();
             read = tiles.read_sums(self.net, diagonal, nodal.rows, row_of)?;
             if let Some(pattern) = jacobian.as_ref().filter(|_| tiles.makes_values()) {
                 read_jacobian = Some(tiles.read_sums(self.net, pattern, nodal.rows, row_of)?);
@@ -153,7 +154,7 @@ impl<T: Scalar> Planner<'_, T> {
             program: Program::Nodal(nodal),
             jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
             diagonal: Some(Target { pattern, readout: read }),
-            summed: together.then(|| diagonal.clone()),
+            summed: added_up.then(|| diagonal.clone()),
             groups: 0,
             of_output: Some(units.of_output.clone()),
             reason,
@@ -170,7 +171,6 @@ impl<T: Scalar> Planner<'_, T> {
             );
             return Ok(None);
         };
-        ensure!(self.lanes != Some(LaneKind::Input), WrongStrategy, "nodal has no lanes by input");
         if units.input_colors.are_rotated() {
             return Ok(None);
         }

@@ -137,7 +137,7 @@ impl Groups {
         jacobian: Option<&Pattern>,
         width: impl Fn(usize) -> usize,
     ) -> (Program, Readout, Option<Readout>) {
-        let lanes = |colors: &Colors| InputLanes::new(net, colors, width(colors.count()).max(1));
+        let lanes = |colors: &Colors| InputLanes::new(net, colors, width(colors.count()));
         let colorings: Vec<InputLanes> = self.colorings.iter().map(lanes).collect();
         let outputs = unit_of(net, net.output_layers());
         let columns = unit_of(net, net.input_layers());

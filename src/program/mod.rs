@@ -240,11 +240,8 @@ impl Program {
         if colors.count() == 0 {
             return Program::Nothing;
         }
-        let sweep = Self::forward_sweep(net, second, with_jacobian);
-        // The lane of the sum is one of the lanes of a sweep.
-        let sum = sweep.lanes(0);
-        let inputs = InputLanes::new(net, colors, (width(colors.count() + sum) - sum).max(1));
-        Program::Forward { sweep, inputs, tiles: None }
+        let inputs = InputLanes::new(net, colors, width(colors.count()));
+        Program::Forward { sweep: Self::forward_sweep(net, second, with_jacobian), inputs, tiles: None }
     }
 
     /// Tangent lanes from the inputs to the outputs.
