@@ -23,7 +23,8 @@ pub(crate) fn color(sparsity: &Sparsity, mut meetings: Vec<Meeting>, order: Orde
     Ok(Colors::occupied(&together, &coloring))
 }
 
-/// The curved layers, each with the most inputs that one of its units sees, and that unit: no fewer colors will do.
+/// The curved layers, each with the most inputs that one of its units sees, and that unit: no fewer colors will do, if it
+/// reaches an output.
 pub(crate) fn widest<T: Scalar>(net: &Network<T>, sparsity: &Sparsity) -> Vec<(LayerId, (usize, usize))> {
     let curved = net.layers().filter(|(_, layer)| layer.kind().is_curved());
     curved.map(|(id, layer)| (id, sparsity.widest(net.operands(id)[0], layer.shape()))).collect()

@@ -133,18 +133,14 @@ impl InputLanes {
         }
     }
 
-    /// The color of a unit of input layer `q`.
-    pub(crate) fn color(&self, q: usize, unit: usize) -> u32 {
-        self.colors[q][unit]
-    }
-
     /// The colors of all inputs, in order.
     pub(crate) fn colors(&self) -> impl Iterator<Item = u32> + '_ {
         self.colors.iter().flatten().copied()
     }
 
-    /// Block and lane of a color.
-    pub(crate) fn place(&self, color: u32) -> (usize, u32) {
+    /// Block and lane of a unit of input layer `q`.
+    pub(crate) fn place(&self, (q, unit): (u32, u32)) -> (usize, u32) {
+        let color = self.colors[q as usize][unit as usize];
         (color as usize / self.width, color % self.width as u32)
     }
 }

@@ -1,8 +1,10 @@
-//! The cost of a strategy: what its sweeps do in each layer, for the lanes they carry. One function for each strategy.
+//! The cost of a strategy: what its sweeps do in each layer, for the lanes they carry. Strategies that only sweep (`forward`,
+//! `reverse`, `double-forward`, `forward-laplacian`) cost what their [`Sweep`] does; the others have a function each.
 //!
-//! The unit is one operation of a large matrix product. All constants are ratios of times to that, as `benches/planner.rs`
-//! measures them (on AVX-512, in f64, where such an operation takes 1/80 ns; those of nodal sums at one point on AVX2);
-//! changing any of them by a quarter changes few choices. The value pass is the same for all strategies and not counted.
+//! The unit is one operation of a large matrix product. All constants are ratios of times to that, fitted to the times that
+//! `benches/planner.rs -- --all` prints (on AVX-512, in f64, where such an operation takes 1/80 ns; those of nodal sums at one
+//! point on AVX2), and it is the choices that this bench tests: changing any constant by a quarter changes few of them. The
+//! value pass is the same for all strategies and not counted, but where tiles make it for sums, whose lines it fills too.
 //!
 //! One point is where passes count: each layer must be called, each weight be read, few lanes fill no vector. At many
 //! points all that is shared by a block of samples, and only numbers count. Where it is not known at how many points a
@@ -16,7 +18,7 @@ use std::ops::AddAssign;
 pub struct Passes {
     /// Forward sweeps of a block of lanes.
     pub forward_sweeps: usize,
-    /// Lanes in all forward sweeps.
+    /// Lanes in all forward sweeps; by offset or by input, the most that a unit has.
     pub forward_lanes: usize,
     /// Reverse sweeps of a block of lanes.
     pub reverse_sweeps: usize,
@@ -89,7 +91,7 @@ impl Points {
         }
     }
 
-    /// What is worth so much at one point, and so much at each of many: costs are those of two points.
+    /// The cost of two points: twice that of one alone, twice that of one among many, or one of each.
     fn weigh(self, at_one: u64, at_many: u64) -> u64 {
         match self {
             Points::One => at_one.saturating_mul(2),
@@ -263,17 +265,6 @@ fn padded(width: u64) -> u64 {
     }
 }
 
-/// Tangent lanes from the inputs to the outputs, of first order for the Jacobian, of second order for double-forward, with a
-/// lane for the sum of second order for forward-laplacian: what they carry is in the sweep.
-pub(crate) fn forward(lanes: usize, sweep: &Sweep) -> u64 {
-    sweep.cost(lanes)
-}
-
-/// Adjoint lanes from the outputs to the inputs.
-pub(crate) fn reverse(lanes: usize, sweep: &Sweep) -> u64 {
-    sweep.cost(lanes)
-}
-
 /// What is done for lanes by offset in all tiles of a point.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tiles {
@@ -360,6 +351,11 @@ pub(crate) fn nodal(adjoints: (usize, &Sweep), tangents: (usize, &Sweep), sums: 
     sweeps.into_iter().fold(summed, u64::saturating_add)
 }
 
+/// Nodal with tangents by offset, whose tiles sum up what they carry, and may make the adjoints too.
+pub(crate) fn nodal_by_offset(adjoints: Option<(usize, &Sweep)>, tiles: u64) -> u64 {
+    adjoints.map_or(0, |(lanes, sweep)| sweep.cost(lanes)).saturating_add(tiles)
+}
+
 /// What sparse vectors do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Scatter {
@@ -377,11 +373,6 @@ pub(crate) struct Scatter {
 pub(crate) fn vectors(work: Scatter) -> u64 {
     let Scatter { layers, rows, links, products, numbers } = work;
     twice([(layers, LAYER), (rows, ROW), (links, LINK), (products, SCATTERED), (numbers, FAR)])
-}
-
-/// The same with tangents by offset, whose tiles sum up what they carry, and may make the adjoints too.
-pub(crate) fn nodal_by_offset(adjoints: Option<(usize, &Sweep)>, tiles: u64) -> u64 {
-    adjoints.map_or(0, |(lanes, sweep)| sweep.cost(lanes)).saturating_add(tiles)
 }
 
 /// `1 group`, `2 groups`.

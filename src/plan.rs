@@ -71,9 +71,9 @@ impl PlanOptions {
         PlanOptions { order, ..self }
     }
 
-    /// At how many points together the plan will be used, about: what is cheapest at one point need not be where 64 or
-    /// more share each sweep. By default, and for numbers in between, the choice is good for both. The plan serves any
-    /// number of points all the same; results are the same up to rounding.
+    /// About how many points each run will have. The cheapest strategy for one point may differ from that for 64 or more,
+    /// which share each sweep; by default, and for numbers in between, the cost is the sum of both. The plan serves any number
+    /// of points all the same; results are the same up to rounding.
     pub fn points(self, count: usize) -> Self {
         PlanOptions { points: Some(count), ..self }
     }
@@ -139,6 +139,8 @@ pub struct Plan {
     pub(crate) tape: usize,
     /// Operations of one plain evaluation.
     pub(crate) operations: u64,
+    /// Bytes of a number of the network that it was made for.
+    number: usize,
     /// Most memory that results and work space may take.
     pub(crate) max_bytes: u64,
     colors: usize,
@@ -166,7 +168,8 @@ impl Plan {
     /// work space needs more memory than allowed.
     ///
     /// # Complexity
-    /// The analysis of [`Sparsity::of`], colorings of time Σ_i (entries of row i)², memory O(nnz).
+    /// The analysis of [`Sparsity::of`]; for each coloring of columns or rows time Σ_i (entries of row i)² and memory O(nnz),
+    /// with [`Order::Best`] several times that; reverse-over-forward colors the graph of each group's Hessian besides.
     pub fn with<T: Scalar>(net: &Network<T>, options: &PlanOptions) -> Result<Self> {
         let &PlanOptions { quantity, strategy, with_jacobian, order, points, lane_block, lanes, tile, max_bytes } =
             options;
@@ -199,9 +202,9 @@ impl Plan {
             lanes,
             tile,
             tasks,
-            width: &width(lane_width),
-            wide: &width(lane_width_with_sum),
-            narrow: &width(lane_width_of_sums),
+            lane_width: &width(lane_width),
+            lane_width_with_sum: &width(lane_width_with_sum),
+            lane_width_of_sums: &width(lane_width_of_sums),
             values_beside: &|lanes| {
                 lane_block.is_none_or(|most| lanes <= most) && values_beside(lanes, net.operations(), points)
             },
@@ -230,6 +233,7 @@ impl Plan {
             summed: made.summed,
             tape,
             operations: net.operations(),
+            number: size_of::<T>(),
             max_bytes,
             colors: made.colors,
             groups: made.groups,
@@ -273,7 +277,7 @@ impl Plan {
     }
 
     /// Colors of the inputs (of the outputs for `reverse`); the most of any group for reverse-over-forward. Of rotated inputs
-    /// each lane has its own.
+    /// each lane has its own; lanes by offset or by input need none, and these are what lanes by color would have.
     pub fn colors(&self) -> usize {
         self.colors
     }
@@ -319,7 +323,8 @@ impl Plan {
         self.jacobian.as_ref().map(|t| &t.pattern)
     }
 
-    /// The color of each input (`None` if it takes no part), for strategies that color inputs once, and not rotated ones.
+    /// The color of each input (`None` if it takes no part), for strategies that color inputs once, and not rotated ones; of
+    /// lanes by offset the colors that lanes by color would have.
     pub fn input_colors(&self) -> Option<Vec<Option<u32>>> {
         let inputs = self.program.inputs().filter(|inputs| inputs.rotation().is_none())?;
         Some(inputs.colors().map(|c| (c != u32::MAX).then_some(c)).collect())
@@ -331,7 +336,8 @@ impl Plan {
         self.of_output.as_ref()
     }
 
-    /// Work space of a run on one thread, in bytes; every further thread needs at most as much.
+    /// Work space of a run on one thread, in bytes, for numbers of so many bytes: 8 of `f64`, 4 of `f32`. Every further thread
+    /// needs at most as much.
     pub fn workspace_bytes(&self, bytes_per_number: usize) -> u64 {
         self.workspace_of(1, bytes_per_number)
     }
@@ -430,6 +436,6 @@ impl fmt::Display for Plan {
         } else if comparable && self.groups == 0 {
             write!(f, " instead of {against}")?;
         }
-        write!(f, "\n  memory    {} for each thread", memory::in_words(self.workspace_bytes(8)))
+        write!(f, "\n  memory    {} for each thread", memory::in_words(self.workspace_bytes(self.number)))
     }
 }

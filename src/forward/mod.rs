@@ -96,9 +96,7 @@ impl Forward {
                 Kind::Input => !tap(r) && net.layer(r).kind().takes_seeds(),
                 _ => parts[r.index()].any() && matches!(net.layer(r).kind(), Kind::Elementwise(_)),
             };
-            let is_input = |id: LayerId| matches!(net.layer(id).kind(), Kind::Input);
-            let seeded =
-                is_input(id) || net.layer(id).kind().takes_seeds() && net.operands(id).iter().all(|&o| is_input(o));
+            let seeded = is_input(net, id) || is_seeded(net, id);
             let read = |r: LayerId| parts[r.index()].any() || tap(r);
             let all_take = || net.readers(id).filter(|&(r, _)| read(r)).all(|(r, _)| taken(r));
             parts[id.index()].any() && !(seeded && !keep(id) && all_take())
@@ -138,12 +136,11 @@ impl Forward {
     pub(crate) fn work<T: Scalar>(&self, net: &Network<T>, points: Points) -> cost::Sweep {
         let mut work = cost::Sweep::new(points);
         for (id, layer) in net.layers().filter(|(id, _)| self.parts[id.index()].any()) {
-            let seeded = net.operands(id).iter().any(|&o| matches!(net.layer(o).kind(), Kind::Input));
             let mut of_layer = net.work_of(id);
             if self.second == Second::Sum && layer.kind().is_curved() {
                 of_layer = of_layer.and(Work::squared(layer.units() as u64));
             }
-            let made = if seeded && layer.kind().takes_seeds() { of_layer.seeded() } else { of_layer };
+            let made = if is_seeded(net, id) { of_layer.seeded() } else { of_layer };
             let Parts { first, second } = self.parts[id.index()];
             // What is left as it was is still made here if it comes straight from the seeds.
             let left = self.spent[id.index()] && self.schedule.slot(net.operands(id)[0]).is_some();
@@ -445,8 +442,11 @@ pub(crate) fn parts<T: Scalar>(
 
 /// Whether the lanes of a layer come straight from the seeds.
 fn is_seeded<T: Scalar>(net: &Network<T>, id: LayerId) -> bool {
-    let is_input = |id: LayerId| matches!(net.layer(id).kind(), Kind::Input);
-    net.layer(id).kind().takes_seeds() && net.operands(id).first().is_some_and(|&o| is_input(o))
+    net.layer(id).kind().takes_seeds() && is_input(net, net.operands(id)[0])
+}
+
+fn is_input<T: Scalar>(net: &Network<T>, id: LayerId) -> bool {
+    matches!(net.layer(id).kind(), Kind::Input)
 }
 
 /// Which of the input layers this is.

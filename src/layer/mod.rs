@@ -143,7 +143,7 @@ impl<T: Scalar> Kind<T> {
         }
     }
 
-    /// First-order lanes on an input can go through this layer without being written out.
+    /// First-order lanes on an input can go through this layer, which has one operand, without being written out.
     pub(crate) fn takes_seeds(&self) -> bool {
         matches!(self, Kind::Dense(_) | Kind::Sparse(_))
     }

@@ -40,7 +40,8 @@ use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The least that the strategy can cost, from two units alone: an adjoint lane for every output that one of the first
-/// curved units reaches, a tangent lane for every input that some curved unit sees.
+/// curved units reaches, a tangent lane for every input that some curved unit sees. (It may be more than that where the unit
+/// reaches no output; then something else is chosen that might be dearer, and no less exact.)
 pub(crate) fn least<T: Scalar>(
     net: &Network<T>,
     sparsity: &Sparsity,
@@ -243,10 +244,7 @@ impl Units {
             "the nodal sums of {sums} rows"
         );
         let columns = unit_of(net, net.input_layers());
-        let task_of = |j: u32| {
-            let (q, unit) = columns[j as usize];
-            inputs.place(inputs.color(q as usize, unit as usize))
-        };
+        let task_of = |j: u32| inputs.place(columns[j as usize]);
         let (pattern, readout) = if self.added_up {
             let pattern = pattern_of_sums(diagonal, inputs.blocks());
             let readout = Readout::placed(&pattern, inputs.blocks(), |task| task as usize);

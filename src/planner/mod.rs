@@ -22,7 +22,7 @@ use crate::rotation::Rotation;
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
 use crate::strategy::{LaneKind, Quantity, Strategy};
-use crate::tiles::Wanted as Carried;
+use crate::tiles;
 use strategies::empty_readout;
 
 /// What a plan for the Hessian diagonal is to find.
@@ -70,11 +70,12 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) tile: Option<usize>,
     /// Tasks that a large network is cut into, for all threads to have some.
     pub(crate) tasks: usize,
-    pub(crate) width: &'a dyn Fn(usize) -> usize,
-    /// The same where every block has one lane more.
-    pub(crate) wide: &'a dyn Fn(usize) -> usize,
+    /// Lanes of a block, of so many in all; see [`blocks`].
+    pub(crate) lane_width: &'a dyn Fn(usize) -> usize,
+    /// The same beside a lane for a sum.
+    pub(crate) lane_width_with_sum: &'a dyn Fn(usize) -> usize,
     /// The same where lanes are summed on the way.
-    pub(crate) narrow: &'a dyn Fn(usize) -> usize,
+    pub(crate) lane_width_of_sums: &'a dyn Fn(usize) -> usize,
     /// Whether at one point so many tangents are carried beside the values.
     pub(crate) values_beside: &'a dyn Fn(usize) -> bool,
 }
@@ -86,17 +87,17 @@ impl<T: Scalar> Planner<'_, T> {
         let color = |side| partial_distance2_coloring(&pattern, side, self.order);
         let swept = |coloring: &Coloring| {
             let colors = Colors::occupied(&pattern, coloring);
-            let program = Program::forward(self.net, Second::None, true, &colors, self.width);
-            self.tiled(program, Carried::Outputs { first: true, second: false })
+            let program = Program::forward(self.net, Second::None, true, &colors, self.lane_width);
+            self.tiled(program, tiles::Wanted::Outputs { first: true, second: false })
         };
         let forward = |program, coloring: &Coloring, reason| {
             self.made(Strategy::Forward, program, Some(pattern.clone()), None, coloring.count(), reason)
         };
         let reverse = |coloring: &Coloring, reason| {
-            let program = Program::reverse(self.net, &pattern, coloring, self.width);
+            let program = Program::reverse(self.net, &pattern, coloring, self.lane_width);
             let read = match &program {
                 Program::Reverse { blocks, .. } => {
-                    Program::read_reverse(self.net, blocks, coloring, (self.width)(coloring.count()), &pattern)
+                    Program::read_reverse(self.net, blocks, coloring, (self.lane_width)(coloring.count()), &pattern)
                 }
                 _ => empty_readout(self.net, &pattern),
             };
@@ -120,7 +121,7 @@ impl<T: Scalar> Planner<'_, T> {
                 let rows = color(Side::Rows);
                 let costs = [
                     self.forward_cost(&program),
-                    cost::reverse(rows.count(), &Program::reverse_sweep(self.net).work(self.net, self.points)),
+                    Program::reverse_sweep(self.net).work(self.net, self.points).cost(rows.count()),
                 ];
                 let words = |count, what, cost| format!("{} worth {}", counted(count, what), self.evaluations(cost));
                 let words =
@@ -240,7 +241,7 @@ impl<T: Scalar> Planner<'_, T> {
         let cheap_by_offset = || {
             // Every row of sums is of one output.
             let tiles = if rows_lower_bound(wanted.rows()) == rows {
-                self.tiles(Carried::Sums { rows, jacobian: self.with_jacobian }, limit)
+                self.tiles(tiles::Wanted::Sums { rows, jacobian: self.with_jacobian }, limit)
             } else {
                 Ok(None)
             };
@@ -288,7 +289,7 @@ impl<T: Scalar> Planner<'_, T> {
     fn forward_cost(&self, program: &Program) -> u64 {
         match program {
             Program::Forward { tiles: Some(tiles), .. } => tiles.cost(self.net),
-            Program::Forward { sweep, inputs, .. } => cost::forward(inputs.count(), &sweep.work(self.net, self.points)),
+            Program::Forward { sweep, inputs, .. } => sweep.work(self.net, self.points).cost(inputs.count()),
             Program::Vectors(vectors) => vectors.cost(),
             _ => 0,
         }
@@ -301,14 +302,14 @@ impl<T: Scalar> Planner<'_, T> {
         let rotation = wanted.rotation.filter(|_| wanted.jacobian.is_none());
         let lanes = rotation.map_or_else(|| seen().unwrap_or(0), |rotation| rotation.lanes);
         let sweep = Program::forward_sweep(self.net, Second::Sum, self.with_jacobian);
-        cost::forward(lanes, &sweep.work(self.net, self.points))
+        sweep.work(self.net, self.points).cost(lanes)
     }
 
     /// The cost of forward-laplacian, and its lanes in words.
     fn lanes_of_sums(&self, colors: &Colors) -> (u64, String) {
-        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
+        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.lane_width_with_sum);
         let Program::Forward { sweep, inputs, .. } = &program else { return (0, "no lane".into()) };
-        let cost = cost::forward(inputs.count(), &sweep.work(self.net, self.points));
+        let cost = sweep.work(self.net, self.points).cost(inputs.count());
         let (tangents, worth) = (tangents(colors), self.evaluations(cost));
         (cost, format!("{tangents} and {} for their sum worth {worth}", inputs.blocks()))
     }

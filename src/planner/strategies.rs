@@ -14,7 +14,7 @@ use crate::program::{Groups, Program, Target, full_pattern};
 use crate::readout::Readout;
 use crate::scalar::Scalar;
 use crate::strategy::{LaneKind, Quantity, Strategy};
-use crate::tiles::{Tiles, Wanted as Carried};
+use crate::tiles::{self, Tiles};
 use crate::vectors::{self, Vectors};
 
 impl<T: Scalar> Planner<'_, T> {
@@ -31,11 +31,11 @@ impl<T: Scalar> Planner<'_, T> {
             Program::Nothing
         } else {
             let colors = Colors::occupied(&colored, &coloring);
-            Program::forward(self.net, second, jacobian.is_some(), &colors, self.width)
+            Program::forward(self.net, second, jacobian.is_some(), &colors, self.lane_width)
         };
         let colors = if let Program::Forward { inputs, .. } = &program { inputs.count() } else { 0 };
         let program =
-            self.tiled(program, Carried::Outputs { first: jacobian.is_some(), second: diagonal.nnz() > 0 })?;
+            self.tiled(program, tiles::Wanted::Outputs { first: jacobian.is_some(), second: diagonal.nnz() > 0 })?;
         self.made(Strategy::DoubleForward, program, jacobian.clone(), Some(diagonal.clone()), colors, reason)
     }
 
@@ -45,7 +45,7 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     /// The same with lanes by offset, where the network is local, or by input, where that is cheaper; or as forced.
-    pub(super) fn tiled(&self, program: Program, wanted: Carried) -> Result<Program> {
+    pub(super) fn tiled(&self, program: Program, wanted: tiles::Wanted) -> Result<Program> {
         let by_color = self.forward_cost(&program);
         let Program::Forward { sweep, inputs, .. } = program else { return Ok(program) };
         let tiles = self.tiles(wanted, by_color)?;
@@ -66,7 +66,7 @@ impl<T: Scalar> Planner<'_, T> {
     }
 
     /// Tiles, if they are cheaper than the same by color; or as forced.
-    pub(super) fn tiles(&self, wanted: Carried, by_color: u64) -> Result<Option<Tiles>> {
+    pub(super) fn tiles(&self, wanted: tiles::Wanted, by_color: u64) -> Result<Option<Tiles>> {
         match self.lanes {
             Some(LaneKind::Color | LaneKind::Input) => Ok(None),
             Some(LaneKind::Offset) => Tiles::new(self.net, wanted, self.tile, self.tasks).map(Some),
@@ -91,7 +91,7 @@ impl<T: Scalar> Planner<'_, T> {
 
     pub(super) fn forward_laplacian(&self, wanted: &Wanted, colors: &Colors, reason: String) -> Result<Made> {
         let Wanted { diagonal, jacobian, .. } = wanted;
-        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.wide);
+        let program = Program::forward(self.net, Second::Sum, self.with_jacobian, colors, self.lane_width_with_sum);
         let sums = match &program {
             Program::Forward { inputs, .. } => Program::read_sums(self.net, inputs, diagonal),
             _ => unreachable!("inputs meet where the network is curved"),
@@ -108,13 +108,12 @@ impl<T: Scalar> Planner<'_, T> {
 
     pub(super) fn reverse_over_forward(&self, wanted: &Wanted, groups: &Groups, reason: String) -> Made {
         let Wanted { diagonal, jacobian, .. } = wanted;
-        let (program, read, read_jacobian) = groups.program(self.net, diagonal, jacobian.as_ref(), self.width);
-        let target = |(pattern, readout): (&Pattern, _)| Target { pattern: pattern.clone(), readout };
+        let (program, read, read_jacobian) = groups.program(self.net, diagonal, jacobian.as_ref(), self.lane_width);
         Made {
             strategy: Strategy::ReverseOverForward,
             program,
-            jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
-            diagonal: Some(target((diagonal, read))),
+            jacobian: jacobian.as_ref().zip(read_jacobian).map(|(pattern, read)| Target::new(pattern, read)),
+            diagonal: Some(Target::new(diagonal, read)),
             summed: None,
             colors: groups.colors().1,
             groups: groups.count(),
@@ -132,8 +131,14 @@ impl<T: Scalar> Planner<'_, T> {
         let Wanted { diagonal, jacobian, .. } = wanted;
         let tiles = self.tiles_of_sums(units)?;
         let added_up = wanted.sums_alone && tiles.is_none();
-        let (mut nodal, mut pattern, mut read) =
-            units.program(self.net, self.sparsity, diagonal, self.with_jacobian, self.values_beside, self.narrow)?;
+        let (mut nodal, mut pattern, mut read) = units.program(
+            self.net,
+            self.sparsity,
+            diagonal,
+            self.with_jacobian,
+            self.values_beside,
+            self.lane_width_of_sums,
+        )?;
         let row_of = |i: usize| units.of_output.color(i) as usize;
         let adjoints = [(nodal.rows, nodal.seeds.clone())];
         let mut read_jacobian = jacobian
@@ -147,12 +152,11 @@ impl<T: Scalar> Planner<'_, T> {
             }
             nodal.set_tiles(self.net, tiles);
         }
-        let target = |(pattern, readout): (&Pattern, _)| Target { pattern: pattern.clone(), readout };
         Ok(Made {
             strategy: Strategy::Nodal,
             colors: nodal.inputs.count(),
             program: Program::Nodal(nodal),
-            jacobian: jacobian.as_ref().zip(read_jacobian).map(target),
+            jacobian: jacobian.as_ref().zip(read_jacobian).map(|(pattern, read)| Target::new(pattern, read)),
             diagonal: Some(Target { pattern, readout: read }),
             summed: added_up.then(|| diagonal.clone()),
             groups: 0,
@@ -175,7 +179,7 @@ impl<T: Scalar> Planner<'_, T> {
             return Ok(None);
         }
         let adjoints = units.cost(self.net, self.with_jacobian, None, self.points);
-        self.tiles(Carried::Sums { rows, jacobian: self.with_jacobian }, adjoints)
+        self.tiles(tiles::Wanted::Sums { rows, jacobian: self.with_jacobian }, adjoints)
     }
 
     /// The oracle: every entry, one lane for every input.
@@ -195,7 +199,7 @@ impl<T: Scalar> Planner<'_, T> {
         let pattern = full_pattern(m, n);
         let second = if quantity == Quantity::Jacobian { Second::None } else { Second::Each };
         let colors = Colors::occupied(&pattern, &Coloring::trivial(n));
-        let program = Program::forward(self.net, second, self.with_jacobian, &colors, self.width);
+        let program = Program::forward(self.net, second, self.with_jacobian, &colors, self.lane_width);
         let (jacobian, diagonal) = match quantity {
             Quantity::Jacobian => (Some(pattern), None),
             Quantity::HessianDiagonal | Quantity::Laplacian => {

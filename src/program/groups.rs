@@ -85,12 +85,12 @@ impl Groups {
         let members: Vec<Vec<usize>> =
             of_output.groups().iter().map(|g| g.iter().map(|&i| i as usize).collect()).collect();
         let mut coloring_of = Vec::with_capacity(members.len());
-        let mut spent = 0;
+        let mut spent: u64 = 0;
         for outputs in &members {
             let coloring = color(outputs, &mut colorings);
             coloring_of.push(coloring);
-            // A coloring that all share has no fewer lanes, so this bounds both ways from below.
-            spent += cost.of_group(colorings[coloring].count());
+            // A coloring that all share has more lanes, as a rule, so this bounds both ways from below.
+            spent = spent.saturating_add(cost.of_group(colorings[coloring].count()));
             if spent >= limit {
                 return None;
             }
@@ -171,7 +171,7 @@ impl Groups {
             let group = self.of_output.color(i) as usize;
             let coloring = self.coloring_of[group];
             let (layer, unit) = columns[j as usize];
-            let (block, lane) = colorings[coloring].place(colorings[coloring].color(layer as usize, unit as usize));
+            let (block, lane) = colorings[coloring].place((layer, unit));
             Source { task: first_task[&(group / ROUND, coloring)] + block, stage: stage_of[group], layer, unit, lane }
         });
         let read_jacobian = jacobian.map(|pattern| {

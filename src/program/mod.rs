@@ -76,6 +76,12 @@ pub(crate) struct Target {
     pub(crate) readout: Readout,
 }
 
+impl Target {
+    pub(crate) fn new(pattern: &Pattern, readout: Readout) -> Self {
+        Target { pattern: pattern.clone(), readout }
+    }
+}
+
 impl Program {
     /// Sweeps and lanes for one point.
     pub(crate) fn passes(&self) -> Passes {
@@ -280,8 +286,7 @@ impl Program {
         let outputs = unit_of(net, net.output_layers());
         let columns = unit_of(net, net.input_layers());
         Readout::new(pattern, net.output_layers(), inputs.blocks(), 1, |i, j| {
-            let (q, unit) = columns[j as usize];
-            let (task, lane) = inputs.place(inputs.color(q as usize, unit as usize));
+            let (task, lane) = inputs.place(columns[j as usize]);
             let (layer, unit) = outputs[i];
             Source { task, stage: 0, layer, unit, lane }
         })

@@ -128,7 +128,7 @@ impl Tiles {
             Wanted::Outputs { .. } => net.output_layers(),
             Wanted::Sums { .. } => net.input_layers(),
         };
-        // An input that reaches no output has no place.
+        // An input that reaches no curved layer has no place.
         let targets: Vec<LayerId> = targets.iter().copied().filter(|t| locals[t.index()].is_some()).collect();
         let heads = adjoints::heads(net, wanted, &locals, wrapped);
         let made = values::can_be_made(net, &locals) && (heads.is_some() || !wanted.is_sums());

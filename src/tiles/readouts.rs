@@ -33,12 +33,7 @@ impl Tiles {
         let mut list = Vec::new();
         let mut row = 0;
         for &target in net.output_layers() {
-            let Some(place) = self.lanes.layers[target.index()].as_ref().map(|l| &l.place) else {
-                // Depends on nothing.
-                (0..net.layer(target).units()).for_each(|_| places.push(0, 0, &[]));
-                row += net.layer(target).units();
-                continue;
-            };
+            let place = &self.lanes.carried(target).place;
             let before: usize =
                 self.targets.iter().take_while(|&&t| t != target).map(|&t| self.lanes.carried(t).lanes.len()).sum();
             for unit in 0..net.layer(target).units() {
@@ -119,7 +114,7 @@ impl Tiles {
         let mut channels = 0;
         for &input in net.input_layers() {
             let Some(layer) = &self.lanes.layers[input.index()] else {
-                // Reaches nothing.
+                // Reaches no curved layer: nothing of it is read, since adjoints of inputs are made of local ones alone.
                 inputs.extend(std::iter::repeat_n((u32::MAX, [0; AXES]), net.layer(input).units()));
                 continue;
             };
