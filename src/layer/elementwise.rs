@@ -38,6 +38,11 @@ impl Elementwise {
         &self.activation
     }
 
+    /// The slopes of a PReLU.
+    pub(crate) fn slope(&self) -> Option<&Broadcast<f64>> {
+        self.slope.as_ref()
+    }
+
     /// σ and, where their buffers are not empty, σ' and σ'' of the given rows.
     pub(crate) fn value<T: Scalar>(&self, rows: Range<usize>, z: Rows<'_, T>, [out, first, second]: [&mut [T]; 3]) {
         if self.slope.is_none() {

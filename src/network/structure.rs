@@ -30,7 +30,9 @@ impl Structure {
             hash.list(operands.iter().map(|o| o.index()).collect::<Vec<_>>().as_slice());
             match &layer.kind {
                 Kind::Input => inputs += layer.units(),
-                Kind::Dense(_) | Kind::Product | Kind::Sum(_) => {}
+                Kind::Dense(_) | Kind::Product => {}
+                // Whether factors differ from unit to unit decides about lanes by offset. No factor is one.
+                Kind::Sum(l) => l.scales().iter().for_each(|s| hash.number(s.as_ref().map_or(1, |s| s.values().len()))),
                 Kind::Sparse(l) => {
                     hash.list(&l.matrix().indptr().to_proper());
                     hash.list(l.matrix().indices());
@@ -45,6 +47,8 @@ impl Structure {
                 Kind::Elementwise(e) => {
                     hash.text(e.activation().name());
                     hash.number(usize::from(e.activation().is_curved()));
+                    // So do slopes.
+                    hash.number(e.slope().map_or(1, |slope| slope.values().len()));
                 }
                 Kind::Select(l) => l.candidates().for_each(|c| {
                     hash.number(c.len());
