@@ -148,6 +148,7 @@ fn named(options: &Options) -> Vec<Case> {
         mlp("dense 256-512-512-256 tanh", &[256, 512, 512, 256], Tanh, &[(D, 1), (JD, 1), (J, 1)]),
         mlp("dense 64-64-64-64 tanh", &[64, 64, 64, 64], Tanh, &[(D, 1), (D, 128), (JD, 1), (L, 128)]),
         mlp("dense 200-100-50 tanh", &[200, 100, 50], Tanh, &[(D, 1), (D, 32)]),
+        mlp("dense 300-128-128-64 tanh", &[300, 128, 128, 64], Tanh, &[(L, 1), (L, 1024)]),
         mlp("dense 300-10-300 tanh", &[300, 10, 300], Tanh, &[(D, 1), (JD, 16)]),
         mlp("dense 16-256-256-256 tanh", &[16, 256, 256, 256], Tanh, &[(D, 1), (D, 64), (L, 64)]),
         mlp("dense 8-32-128-512 tanh", &[8, 32, 128, 512], Tanh, &[(D, 1), (D, 64), (J, 1)]),
@@ -274,13 +275,13 @@ struct Outcome {
     words: String,
 }
 
-/// What is measured: a strategy, with one kind of lanes.
+/// What is measured: a strategy, with one kind of lanes, of the inputs as they are or rotated.
 #[derive(Clone, Copy, PartialEq)]
-struct Way(Strategy, Option<LaneKind>);
+struct Way(Strategy, Option<LaneKind>, bool);
 
 impl Way {
     fn of(plan: &Plan) -> Self {
-        Way(plan.strategy(), plan.lane_kind())
+        Way(plan.strategy(), plan.lane_kind(), plan.has_rotated_inputs())
     }
 }
 
@@ -289,6 +290,7 @@ impl fmt::Display for Way {
         let kind = match self.1 {
             Some(LaneKind::Offset) => ", offsets",
             Some(LaneKind::Input) => ", inputs",
+            _ if self.2 => ", rotated",
             _ => "",
         };
         f.pad(&format!("{}{kind}", self.0))
@@ -306,9 +308,11 @@ fn compare(case: &Case, shape: &Shape, options: &Options) -> Result<Outcome> {
     let chosen = Way::of(&plan);
     let mut candidates = vec![(chosen, reckoned(&plan, &net, batch), plan.clone())];
     for strategy in Strategy::of(wanted.quantity()).filter(|&s| s != Strategy::Dense) {
-        for lanes in [LaneKind::Color, LaneKind::Offset, LaneKind::Input] {
+        // Inputs are rotated where no kind is asked for.
+        let forced = [LaneKind::Color, LaneKind::Offset, LaneKind::Input].map(|kind| all.clone().lanes(kind));
+        for options in [all.clone()].into_iter().chain(forced) {
             // Not every network and strategy has every kind.
-            let Ok(plan) = Plan::with(&net, &all.clone().strategy(strategy).lanes(lanes)) else { continue };
+            let Ok(plan) = Plan::with(&net, &options.strategy(strategy)) else { continue };
             if candidates.iter().all(|c| c.0 != Way::of(&plan)) {
                 candidates.push((Way::of(&plan), reckoned(&plan, &net, batch), plan));
             }
