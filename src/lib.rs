@@ -52,19 +52,19 @@
 //! # The house, from the ground up
 //!
 //! 1. `error`, `scalar`, `memory`, `buffer`, `spread`: errors with their place, precisions, limits, aligned numbers, pieces for
-//!    threads.
-//! 2. `dual`, `activation`: σ, σ', σ'' of each function, vectorized.
-//! 3. `pattern`, `sets`, `rows`: structure-only matrices, shared dependency sets, blocks of lanes.
-//! 4. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules.
-//! 5. `network`, `coloring`: the layer graph; orders, distance-1 and partial distance-2 colorings, checkers.
-//! 6. `sparsity`: dependency sets through the graph; `files`: networks, arrays and patterns in files.
-//! 7. `tape`, `schedule`, `forward`, `reverse`: the value pass, buffers, and the sweeps over blocks of lanes; `tiles`:
-//!    the sweep of a local network, whose lanes belong to distances, tile by tile; `vectors`: rows of the inputs alone
-//!    that a unit depends on.
-//! 8. `compress`: seeds from colors; `readout`: recovery as a gather; `apart`, `influence`, `nodal`: sums over the
-//!    nonlinear units.
-//! 9. `strategy`, `cost`, `program`, `planner`, `plan`: what each strategy does, as data; which one, and why.
-//! 10. `workspace`, `results`, `run`, `exec`, `calls`: running it; `plot`: pictures of all this; `guide`: pages of text.
+//!    threads; `dual`: second-order dual numbers; `sets`: shared dependency sets; `cost`: what sweeps cost.
+//! 2. `activation`: σ, σ', σ'' of each function, vectorized; `pattern`, `rows`: structure-only matrices, blocks of lanes;
+//!    `strategy`: the names of what can be asked for.
+//! 3. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules;
+//!    `coloring`: orders, distance-1 and partial distance-2 colorings, checkers; `spy`: patterns as text.
+//! 4. `network`: the layer graph; `rotation`: its inputs turned, for Laplacians.
+//! 5. `sparsity`, `influence`: which inputs a unit sees, which outputs it reaches; `compress`: seeds from colors; `readout`:
+//!    recovery as a gather; `tape`, `schedule`: the value pass, buffers; `files`: networks, arrays and patterns in files.
+//! 6. `forward`, `reverse`: the sweeps over blocks of lanes; `tiles`: the sweep of a local network, whose lanes belong to
+//!    distances, tile by tile; `vectors`: rows of the inputs alone that a unit depends on; `apart`: inputs that never meet.
+//! 7. `nodal`: sums over the nonlinear units.
+//! 8. `program`, `workspace`, `planner`, `plan`: what each strategy does, as data, and its memory; which one, and why.
+//! 9. `run`, `results`, `exec`, `calls`: running it; `plot`: pictures of all this; `guide`: pages of text.
 
 #![forbid(unsafe_code)]
 

@@ -67,3 +67,29 @@ fn imports_point_downward() {
     }
     assert!(seen > 100, "the scan finds imports");
 }
+
+/// The list in the crate's documentation names every module once, and no item stands on one after it.
+#[test]
+fn the_house_is_described_from_the_ground_up() {
+    let library = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let (_, house) = library.split_once("# The house").unwrap();
+    let house = house.lines().skip(1).map_while(|line| line.strip_prefix("//!"));
+    let mut items: Vec<Vec<&str>> = Vec::new();
+    for line in house {
+        if line.trim_start().starts_with(|c: char| c.is_ascii_digit()) {
+            items.push(Vec::new());
+        }
+        if let Some(item) = items.last_mut() {
+            item.extend(line.split('`').skip(1).step_by(2));
+        }
+    }
+    let level = |name: &&str| LEVELS.iter().position(|names| names.contains(name)).expect("a module");
+    let levels: Vec<Vec<usize>> = items.iter().map(|item| item.iter().map(level).collect()).collect();
+    let ends = |levels: &Vec<usize>| (*levels.iter().min().unwrap(), *levels.iter().max().unwrap());
+    assert!(levels.windows(2).all(|pair| ends(&pair[0]).1 <= ends(&pair[1]).0), "{levels:?}");
+    let mut named: Vec<&str> = items.concat();
+    let mut all: Vec<&str> = LEVELS.concat();
+    named.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(named, all);
+}
