@@ -43,7 +43,7 @@ impl Colors {
         Colors { rotation: Some(rotation), ..Self::apart(inputs, 0..rotation.lanes as u32) }
     }
 
-    /// Number of colors, all of which are taken.
+    /// Number of colors.
     pub(crate) fn count(&self) -> usize {
         self.count
     }

@@ -320,7 +320,7 @@ impl ReverseOverForward {
 /// are added up first, of every adjoint lane and their sum.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
-    /// Whether they are.
+    /// Whether the tangent lanes are added up first.
     pub(crate) added_up: bool,
     /// Layers that are summed.
     pub(crate) layers: u64,

@@ -103,6 +103,15 @@ fn lanes_that_are_forced_are_had() {
     assert!(had > 30, "{had}");
 }
 
+/// Blocks have as many tangent lanes as are asked for, and their sum beside them.
+#[test]
+fn the_lane_of_the_sum_is_not_one_of_the_block() {
+    let net = dense(&[70, 100, 30]);
+    let options = PlanOptions::new(Quantity::Laplacian).strategy(Strategy::ForwardLaplacian).lane_block(7);
+    let passes = Plan::with(&net, &options).unwrap().passes();
+    assert_eq!((passes.forward_sweeps, passes.forward_lanes), (10, 80));
+}
+
 /// What is cheapest at one point need not be at many; of these networks, a plan that is not told takes one of the two.
 #[test]
 fn the_number_of_points_is_heard() {

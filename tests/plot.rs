@@ -3,6 +3,8 @@
 
 #[path = "support/random.rs"]
 mod random;
+#[path = "support/says.rs"]
+mod says;
 
 use colorjet::coloring::{Coloring, Order, Side, partial_distance2_coloring};
 use colorjet::plot::{self, Picture};
@@ -10,16 +12,8 @@ use colorjet::{Activation, ConvOptions, ErrorKind, Network, Pattern, Plan, PlanO
 use ndarray::{Array2, Array3};
 use random::Random;
 use roxmltree::{Document, Node};
+use says::says;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The error has the kind and all the words.
-fn says(result: colorjet::Result<Picture>, kind: ErrorKind, words: &[&str]) {
-    let Err(error) = result else { panic!("no error, but {words:?} was expected") };
-    assert_eq!(error.kind(), kind, "{error}");
-    for word in words {
-        assert!(error.to_string().contains(word), "{error:?} does not say {word:?}");
-    }
-}
 
 /// The texts of a picture, all elements of which are known and all numbers finite.
 fn texts(picture: &Picture) -> Vec<String> {

@@ -389,7 +389,8 @@ impl Forward {
     }
 }
 
-/// The first rows of a layer's block that are zero, since its inputs are rotated.
+/// The first rows of a layer's block that are zero, since its inputs are rotated: of second order too, which in a function is
+/// σ'' times squares of what is zero, and the sum over the lanes of this block alone.
 fn zero_rows<'s, T: Scalar>(net: &Network<T>, id: LayerId, seeds: impl Fn(usize) -> Seeds<'s, T>) -> usize {
     match net.layer(id).kind() {
         Kind::Elementwise(_) => zero_rows(net, net.operands(id)[0], seeds),
