@@ -80,6 +80,7 @@ mod error;
 mod exec;
 mod files;
 mod forward;
+mod gemm;
 pub mod guide;
 mod influence;
 mod layer;

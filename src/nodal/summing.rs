@@ -6,13 +6,14 @@ use super::terms::{
     weigh,
 };
 use crate::cost;
+use crate::gemm;
 use crate::layer::{Kind, Lanes};
 use crate::network::LayerId;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vector, vectorized};
 use crate::tape::Pass;
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+
+use faer::{Accum, MatMut, MatRef};
 use std::ops::Range;
 
 /// Units whose terms are made before they are summed.
@@ -126,7 +127,7 @@ impl<T: Scalar> Summing<'_, T> {
                 let weights = MatRef::from_row_major_slice(&weights[..count * weight_len], count, weight_len);
                 let terms = MatRef::from_row_major_slice(&terms[..count * summed.len()], count, summed.len());
                 let sums = MatMut::from_row_major_slice_mut(sums, nodal.rows, summed.len());
-                matmul(sums, Accum::Add, weights.transpose(), terms, T::one(), Par::Seq);
+                gemm::multiply(sums, Accum::Add, weights.transpose(), terms);
             }
         }
         if sum.ends && rows.end == units {

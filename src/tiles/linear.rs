@@ -6,11 +6,12 @@ use super::kernel::{Stored, Sum};
 use super::lines::{Carried, Lines};
 use super::push::{Push, Pushed};
 use crate::buffer::Buffer;
+use crate::gemm;
 use crate::layer::stencil::{AXES, Weights, minus};
 use crate::network::{LayerId, Network};
 use crate::scalar::{Scalar, vectorized_within};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+
+use faer::{Accum, MatMut, MatRef};
 use std::ops::Range;
 
 /// The lines of a box: of lanes, or of values.
@@ -241,5 +242,5 @@ fn multiply<T: Scalar>(matrix: MatRef<'_, T>, from: &[T], accum: Accum, out: &mu
     let (rows, columns) = matrix.shape();
     let width = out.len() / rows;
     let from = MatRef::from_row_major_slice(from, columns, width);
-    matmul(MatMut::from_row_major_slice_mut(out, rows, width), accum, matrix, from, T::one(), Par::Seq);
+    gemm::multiply(MatMut::from_row_major_slice_mut(out, rows, width), accum, matrix, from);
 }

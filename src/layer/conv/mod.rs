@@ -7,11 +7,11 @@ use super::stencil::{AXES, Beyond, Fan, Link, Place, Stencil, Weights};
 use super::window::{Links, Side, Window};
 use super::{Connections, Linear};
 use crate::error::{Result, ensure};
+use crate::gemm;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized, vectorized_within};
 use crate::sets::{EMPTY, SetId, Sets};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
 use std::array;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -292,7 +292,7 @@ impl<T: Scalar> Conv<T> {
             let made = MatMut::from_row_major_slice_mut(made, channels, count * width);
             let from = MatRef::from_row_major_slice(from.data, matrix.ncols(), positions * width);
             let from = from.subcols(position * width, count * width);
-            matmul(made, accumulate, matrix.subrows(channel, channels), from, T::one(), Par::Seq);
+            gemm::multiply(made, accumulate, matrix.subrows(channel, channels), from);
             (row, rest) = (row + channels * count, others);
         }
     }

@@ -6,11 +6,11 @@ use super::broadcast::cast;
 use super::stencil::{Place, Stencil, Weights};
 use super::{Connections, Linear, Seeds};
 use crate::error::{Result, ensure};
+use crate::gemm;
 use crate::rows::{Rows, add_constants};
 use crate::scalar::{Scalar, vectorized};
 use crate::sets::{SetId, Sets};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
 use ndarray::{Array1, Array2};
 use std::ops::Range;
 
@@ -85,7 +85,7 @@ impl<T: Scalar> Dense<T> {
         let adjoint = MatRef::from_row_major_slice(adjoint.data, self.weight.nrows(), width);
         let out = MatMut::from_row_major_slice_mut(out, count, width);
         let weight = self.matrix().subcols(rows.start, count).transpose();
-        matmul(out, accum, weight, adjoint, T::one(), Par::Seq);
+        gemm::multiply(out, accum, weight, adjoint);
     }
 
     /// `out ← W x`, where the first rows of `x` are zero and not looked at.
@@ -103,7 +103,7 @@ impl<T: Scalar> Dense<T> {
             let x = MatRef::from_row_major_slice_with_stride(x.skip(zeros).data, depth - zeros, whole, x.stride);
             // By columns, since faer 0.24 takes the stride of mutable rows for that of columns.
             let out = MatMut::from_column_major_slice_with_stride_mut(out, whole, count, width).transpose_mut();
-            matmul(out, Accum::Replace, weight, x, T::one(), Par::Seq);
+            gemm::multiply(out, Accum::Replace, weight, x);
         }
     }
 
