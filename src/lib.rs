@@ -54,7 +54,7 @@
 //! 1. `error`, `scalar`, `memory`, `buffer`, `spread`: errors with their place, precisions, limits, aligned numbers, pieces for
 //!    threads; `dual`: second-order dual numbers; `sets`: shared dependency sets; `cost`: what sweeps cost.
 //! 2. `activation`: σ, σ', σ'' of each function, vectorized; `pattern`, `rows`: structure-only matrices, blocks of lanes;
-//!    `strategy`: the names of what can be asked for.
+//!    `gemm`: a matrix times a block; `strategy`: the names of what can be asked for.
 //! 3. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules;
 //!    `coloring`: orders, distance-1 and partial distance-2 colorings, checkers; `spy`: patterns as text.
 //! 4. `network`: the layer graph; `rotation`: its inputs turned, for Laplacians.
