@@ -166,7 +166,7 @@ impl<T: Scalar> Network<T> {
         let points = points.as_standard_layout();
         check_points(points.as_slice().expect("standard layout"), n)?;
         let mut values = Array2::zeros((points.nrows(), m));
-        let block = sample_block::<T>(1, 1, tape_size(self), 1);
+        let block = sample_block::<T>(1, 1, self.operations(), tape_size(self));
         let mut tape = Tape::default();
         let blocks = points.axis_chunks_iter(Axis(0), block).zip(values.axis_chunks_iter_mut(Axis(0), block));
         for (number, (points, mut values)) in blocks.enumerate() {

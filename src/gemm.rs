@@ -9,6 +9,7 @@
 //! `f32` are four vectors and three, not six and one, which takes an eighth less time.
 
 use crate::scalar::{Scalar, vector};
+use crate::spread::Parts;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use std::ops::Range;
@@ -22,7 +23,7 @@ pub(crate) fn multiply<T: Scalar>(mut out: MatMut<'_, T>, accum: Accum, matrix: 
     }
     for block in blocks::<T>(rows, depth) {
         let matrix = matrix.subrows(block.start, block.len());
-        for piece in pieces::<T>(block.len(), depth, lanes.ncols()) {
+        for piece in pieces::<T>(block.len(), depth, lanes.ncols()).iter() {
             let lanes = lanes.subcols(piece.start, piece.len());
             let out = out.as_mut().submatrix_mut(block.start, piece.start, block.len(), piece.len());
             matmul(out, accum, matrix, lanes, T::one(), Par::Seq);
@@ -41,11 +42,9 @@ fn blocks<T>(rows: usize, depth: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Pieces as even as whole vectors can be, none wider than what registers hold, unless too little work is in one.
-fn pieces<T>(rows: usize, depth: usize, lanes: usize) -> impl Iterator<Item = Range<usize>> {
+fn pieces<T>(rows: usize, depth: usize, lanes: usize) -> Parts {
     let vectors = lanes.div_ceil(vector::<T>());
-    let count = vectors.div_ceil(most::<T>(rows, depth)).max(1);
-    let at = move |piece: usize| (piece * vectors / count * vector::<T>()).min(lanes);
-    (0..count).map(move |piece| at(piece)..at(piece + 1))
+    Parts { all: lanes, unit: vector::<T>(), count: vectors.div_ceil(most::<T>(rows, depth)).max(1) }
 }
 
 /// The most vectors of lanes in a piece.
@@ -71,7 +70,7 @@ mod tests {
     use super::*;
 
     fn widths<T>(rows: usize, depth: usize, lanes: usize) -> Vec<usize> {
-        pieces::<T>(rows, depth, lanes).map(|piece| piece.len()).collect()
+        pieces::<T>(rows, depth, lanes).iter().map(|piece| piece.len()).collect()
     }
 
     #[test]

@@ -225,7 +225,11 @@ impl Plan {
             outputs: m,
             quantity,
             strategy: made.strategy,
-            samples: if made.program.is_at_a_point() { 1 } else { sample_block::<T>(lanes, row, per_sample, count) },
+            samples: if made.program.is_at_a_point() {
+                1
+            } else {
+                sample_block::<T>(lanes, row, net.operations(), per_sample)
+            },
             program: made.program,
             jacobian: made.jacobian,
             diagonal: made.diagonal,

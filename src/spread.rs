@@ -1,4 +1,4 @@
-//! Work on the rows of a block in fixed pieces, by one thread or by many.
+//! Work in fixed pieces, by one thread or by many.
 
 use rayon::prelude::*;
 use std::ops::Range;
@@ -31,5 +31,25 @@ impl Spread {
         } else {
             out.chunks_mut(pieces).enumerate().for_each(call);
         }
+    }
+}
+
+/// Parts of so many things, as even as whole units can be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    pub(crate) all: usize,
+    pub(crate) unit: usize,
+    pub(crate) count: usize,
+}
+
+impl Parts {
+    /// The things of some parts that follow each other.
+    pub(crate) fn of(&self, parts: Range<usize>) -> Range<usize> {
+        let start = |part: usize| (part * self.all.div_ceil(self.unit) / self.count * self.unit).min(self.all);
+        start(parts.start)..start(parts.end)
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Range<usize>> {
+        (0..self.count).map(move |part| self.of(part..part + 1))
     }
 }

@@ -1,6 +1,8 @@
 //! How many lanes and samples go side by side in one sweep.
 
 use crate::cost::Points;
+use crate::scalar::vector;
+use crate::spread::Parts;
 
 /// Lanes in one sweep: wide enough for a matrix product to be fast, narrow enough to give several cores a block. Of many
 /// points, samples fill the registers; otherwise lanes must, so that few stay empty.
@@ -78,6 +80,9 @@ fn longest(cores: usize, all: usize, of_block: usize, time: impl Fn(usize) -> us
     if rest > 0 && alone { (rounds - 1) * time(of_block) + time(rest) } else { rounds * time(of_block) }
 }
 
+/// Vectors of lanes that products of small matrices take at once.
+const LONG_PIECE: usize = 12;
+
 /// Lanes of a product that registers hold at once.
 const PIECE: usize = 48;
 
@@ -90,38 +95,38 @@ fn time_of_block(lanes: usize) -> usize {
     lanes / PIECE * PIECE + if rest > 0 { rest + 8 } else { 0 } + READ
 }
 
-/// Samples in one sweep, where rows have so many numbers for each: as many as fill a block of lanes, as long as the
-/// buffers stay small; whole vectors of them, and where rows are short whole pieces. All this is counted in bytes: of
-/// numbers half as long there are twice as many. Up to half of them, if `count` points, one if that is not known, are then more
-/// evenly shared out among cores.
-pub(crate) fn sample_block<T>(lanes: usize, row: usize, numbers_per_sample: usize, count: usize) -> usize {
+/// Samples in one sweep of so many operations each, where rows have so many numbers for each: as many as fill a block of
+/// lanes, as long as the buffers stay small; whole vectors of them, and in a small network whole [pieces](LONG_PIECE). All
+/// this is counted in bytes: of numbers half as long there are twice as many.
+pub(crate) fn sample_block<T>(lanes: usize, row: usize, operations: u64, numbers_per_sample: usize) -> usize {
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
     const SHORT: usize = 4;
-    /// How much longer a short row takes that is no whole pieces.
-    const REST: usize = 2;
+    const SMALL: u64 = 1 << 13;
     let of_f64 = size_of::<f64>() / size_of::<T>();
-    let vector = 8 * of_f64;
-    let piece = PIECE * of_f64;
-    let samples = if row <= SHORT {
-        2 * piece
-    } else {
-        (LANES * of_f64 / lanes.max(1)).clamp(1, 64 * of_f64).next_multiple_of(vector)
+    let vector = vector::<T>();
+    let samples = match (row, operations) {
+        (..=SHORT, ..SMALL) => LONG_PIECE * vector,
+        (..=SHORT, _) => 16 * vector,
+        _ => (LANES * of_f64 / lanes.max(1)).clamp(1, 64 * of_f64).next_multiple_of(vector),
     };
     let fitting = (NUMBERS * of_f64 / numbers_per_sample.max(1)).clamp(1, samples);
-    if fitting < vector {
-        return fitting;
-    }
-    let most = fitting / vector;
-    // Of more points no block leaves a core waiting for long.
-    let count = count.min(1 << 20);
-    let rest = |samples: usize| if row <= SHORT && !samples.is_multiple_of(piece) { REST * of_f64 } else { 0 };
-    let time = |samples: usize| -> usize {
-        CORES.map(|cores| cores * longest(cores, count, samples, |samples| samples + rest(samples))).iter().sum()
+    if fitting < vector { fitting } else { fitting / vector * vector }
+}
+
+/// Samples in blocks of at most so many: as even as whole vectors can be, and as many for each core, unless they became
+/// too short. The same for every number of threads.
+pub(crate) fn sample_blocks<T>(samples: usize, most: usize) -> Parts {
+    let (vector, piece) = (vector::<T>(), LONG_PIECE * vector::<T>());
+    let unit = [piece, vector, 1].into_iter().find(|unit| most.is_multiple_of(*unit)).expect("one divides all");
+    let least = most.div_ceil(4).next_multiple_of(unit);
+    let cores = match samples / least {
+        0 | 1 => 1,
+        2 | 3 => 2,
+        _ => 4,
     };
-    // Only if that is worth reading the weights more often.
-    let evener = |best: usize, samples: usize| if 32 * time(samples) < 31 * time(best) { samples } else { best };
-    (most.div_ceil(2)..=most).rev().map(|vectors| vectors * vector).reduce(evener).expect("at least one vector")
+    let count = samples.div_ceil(most).next_multiple_of(cores).min(samples.div_ceil(unit));
+    Parts { all: samples, unit, count }
 }
 
 #[cfg(test)]
@@ -162,23 +167,32 @@ mod tests {
 
     #[test]
     fn samples_are_whole_vectors() {
-        for (lanes, row, samples) in [(1, 1, 96), (3, 3, 96), (3, 6, 64), (11, 11, 24), (31, 31, 8), (500, 501, 8)] {
-            assert_eq!(sample_block::<f64>(lanes, row, 1 << 12, 1 << 20), samples, "{lanes} lanes");
-            assert_eq!(sample_block::<f32>(lanes, row, 1 << 12, 1 << 20), 2 * samples, "{lanes} lanes");
+        for (lanes, row, samples) in [(1, 1, 128), (3, 3, 128), (3, 6, 64), (11, 11, 24), (31, 31, 8), (500, 501, 8)] {
+            assert_eq!(sample_block::<f64>(lanes, row, LARGE, 1 << 12), samples, "{lanes} lanes");
+            assert_eq!(sample_block::<f32>(lanes, row, LARGE, 1 << 12), 2 * samples, "{lanes} lanes");
         }
-        assert_eq!([1 << 16, 1 << 20, 1 << 30].map(|numbers| sample_block::<f64>(2, 2, numbers, 1 << 20)), [64, 4, 1]);
+        assert_eq!([1 << 16, 1 << 20, 1 << 30].map(|numbers| sample_block::<f64>(2, 2, LARGE, numbers)), [64, 4, 1]);
+        assert_eq!((sample_block::<f64>(2, 2, 1, 1), sample_block::<f32>(2, 2, 1, 1)), (96, 192));
     }
 
-    /// Of 228 points 32 at a time leave one of two cores with 128, 16 at a time with 116.
+    fn block_lengths(samples: usize, most: usize) -> Vec<usize> {
+        sample_blocks::<f64>(samples, most).iter().map(|block| block.len()).collect()
+    }
+
+    /// Of 228 points 32 at a time would leave one of two cores with 128.
     #[test]
     fn samples_are_shared_out_evenly() {
-        let samples = |count: usize| sample_block::<f64>(9, 9, 1 << 12, count);
-        assert_eq!([1, 64, 228, 256, 1000, usize::MAX].map(samples), [32, 16, 16, 32, 32, 32]);
-        assert_eq!(longest(2, 228, 32, |samples| samples), 128);
-        assert_eq!(longest(2, 228, 16, |samples| samples), 116);
-        assert_eq!(longest(1, 228, 32, |samples| samples), 228);
-        // Short rows in whole pieces, unless a core would wait for longer than a rest takes.
-        assert_eq!([64, 1000, 4096].map(|count| sample_block::<f32>(2, 2, 1 << 12, count)), [192, 128, 96]);
+        assert_eq!(block_lengths(228, 32), [24, 32, 24, 32, 32, 24, 32, 28]);
+        assert_eq!([block_lengths(15, 32), block_lengths(32, 32)], [vec![15], vec![8; 4]]);
+        assert_eq!([block_lengths(20, 32), block_lengths(30, 32)], [vec![8, 12], vec![16, 14]]);
+        // Whole pieces, and fewer than whole vectors.
+        assert_eq!(block_lengths(500, 96), [96, 96, 96, 96, 96, 20]);
+        assert_eq!(block_lengths(10, 3), [2, 3, 2, 3]);
+        for (samples, most) in (1..400).flat_map(|samples| [1, 3, 7, 8, 24, 64, 96, 128].map(|most| (samples, most))) {
+            let lengths = block_lengths(samples, most);
+            assert!(lengths.iter().all(|length| (1..=most).contains(length)), "{samples} in {most}: {lengths:?}");
+            assert_eq!(lengths.iter().sum::<usize>(), samples);
+        }
     }
 
     #[test]

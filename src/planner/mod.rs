@@ -6,7 +6,9 @@
 mod blocks;
 mod strategies;
 
-pub(crate) use blocks::{lane_width, lane_width_of_sums, lane_width_with_sum, sample_block, values_beside};
+pub(crate) use blocks::{
+    lane_width, lane_width_of_sums, lane_width_with_sum, sample_block, sample_blocks, values_beside,
+};
 
 use crate::apart;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};

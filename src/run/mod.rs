@@ -14,11 +14,12 @@ use crate::layer::{Lanes, Seeds};
 use crate::network::{LayerId, Network};
 use crate::nodal::{Nodal, Recorded};
 use crate::plan::Plan;
+use crate::planner::sample_blocks;
 use crate::program::{Program, ReverseOverForward, Target, Task};
 use crate::reverse::Curvature;
 use crate::rows::Rows;
 use crate::scalar::Scalar;
-use crate::spread::Spread;
+use crate::spread::{Parts, Spread};
 use crate::strategy::Quantity;
 use crate::tape::{Pass, Tape};
 use crate::tiles::{Inputs, Point, Tiles, Values};
@@ -38,6 +39,7 @@ pub(crate) struct Run<'a, T> {
     points: &'a [T],
     workspace: &'a Workspace<T>,
     spread: Spread,
+    blocks: Parts,
     /// Blocks of samples are shared out among the threads; otherwise they follow each other.
     samples_apart: bool,
     /// The tasks of a block are shared out among the threads; otherwise they follow each other, and the threads
@@ -61,9 +63,10 @@ impl<'a, T: Scalar> Run<'a, T> {
         // Side by side only if there is enough to do, and memory for every thread.
         let needed = plan.workspace_of(threads, size_of::<T>());
         let roomy = spread == Spread::Threads && needed <= plan.max_bytes;
-        let samples_apart = roomy && count.div_ceil(plan.samples) >= threads;
+        let blocks = sample_blocks::<T>(count, plan.samples);
+        let samples_apart = roomy && blocks.count >= threads;
         let tasks_apart = roomy && !samples_apart && plan.program.tasks() >= threads;
-        Run { plan, net, points, workspace, spread, samples_apart, tasks_apart, rotated: None }
+        Run { plan, net, points, workspace, spread, blocks, samples_apart, tasks_apart, rotated: None }
     }
 
     /// Computes all samples.
@@ -81,13 +84,13 @@ impl<'a, T: Scalar> Run<'a, T> {
     }
 
     fn in_blocks(&self, buffers: Buffers<'_, T>) -> Result<()> {
-        let count = self.points.len() / self.plan.inputs;
+        let blocks = 0..self.blocks.count;
         if self.spread == Spread::Threads {
-            self.reserve(count.min(self.plan.samples));
+            self.reserve(self.blocks.all.min(self.plan.samples));
             // Whoever is in the pool shares its work out more quickly.
-            return rayon::scope(|_| self.samples(0..count, buffers));
+            return rayon::scope(|_| self.samples(blocks, buffers));
         }
-        self.samples(0..count, buffers)
+        self.samples(blocks, buffers)
     }
 
     /// Makes spaces for all threads, as large as they can become: how many of them a run takes at a time is
@@ -150,21 +153,20 @@ impl<'a, T: Scalar> Run<'a, T> {
         }
     }
 
-    /// Halves the samples at a multiple of the block until one block is left.
-    fn samples(&self, samples: Range<usize>, buffers: Buffers<'_, T>) -> Result<()> {
-        let block = self.plan.samples;
-        if samples.len() <= block {
+    /// Halves the blocks until one is left.
+    fn samples(&self, blocks: Range<usize>, buffers: Buffers<'_, T>) -> Result<()> {
+        let samples = self.blocks.of(blocks.clone());
+        if blocks.len() == 1 {
             let spread = if self.samples_apart { Spread::Here } else { self.spread };
             return lend(&self.workspace.points, |space| self.block(samples, buffers, space, spread));
         }
-        let blocks = samples.len().div_ceil(block);
-        let middle = samples.start + blocks / 2 * block;
-        let count = (samples.len(), middle - samples.start);
+        let middle = blocks.start + blocks.len() / 2;
+        let (low, high) = (blocks.start..middle, middle..blocks.end);
+        let of_low = self.blocks.of(low.clone()).len();
         let [value, jacobian, diagonal] = buffers.map(|b| {
-            let per_sample = b.len() / count.0;
-            b.split_at_mut(per_sample * count.1)
+            let per_sample = b.len() / samples.len();
+            b.split_at_mut(per_sample * of_low)
         });
-        let (low, high) = (samples.start..middle, middle..samples.end);
         let low = || self.samples(low, [value.0, jacobian.0, diagonal.0]);
         let high = || self.samples(high, [value.1, jacobian.1, diagonal.1]);
         let (low, high) = if self.samples_apart { rayon::join(low, high) } else { (low(), high()) };
