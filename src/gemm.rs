@@ -7,8 +7,11 @@
 //!
 //! Pieces are alike, since a single vector that is left over cannot hide the latency of its multiplications: 104 lanes of
 //! `f32` are four vectors and three, not six and one, which takes an eighth less time.
+//!
+//! All this is so of vectors of 512 bits. With those of 256, whose multiplications take twice as long, faer's own order is
+//! as fast.
 
-use crate::scalar::{Scalar, vector};
+use crate::scalar::{Registers, Scalar, vector};
 use crate::spread::Parts;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -16,11 +19,16 @@ use std::ops::Range;
 
 /// `out ← A X` or `out += A X`, where the columns of `X` are lanes. The order of each sum, and so its bits, do not depend
 /// on the pieces.
-pub(crate) fn multiply<T: Scalar>(mut out: MatMut<'_, T>, accum: Accum, matrix: MatRef<'_, T>, lanes: MatRef<'_, T>) {
-    let (rows, depth) = matrix.shape();
-    if lanes.ncols() <= held::<T>() * vector::<T>() {
-        return matmul(out, accum, matrix, lanes, T::one(), Par::Seq);
+pub(crate) fn multiply<T: Scalar>(out: MatMut<'_, T>, accum: Accum, matrix: MatRef<'_, T>, lanes: MatRef<'_, T>) {
+    if lanes.ncols() <= held::<T>() * vector::<T>() || Registers::here() == Registers::Small {
+        matmul(out, accum, matrix, lanes, T::one(), Par::Seq);
+    } else {
+        in_pieces(out, accum, matrix, lanes);
     }
+}
+
+fn in_pieces<T: Scalar>(mut out: MatMut<'_, T>, accum: Accum, matrix: MatRef<'_, T>, lanes: MatRef<'_, T>) {
+    let (rows, depth) = matrix.shape();
     for block in blocks::<T>(rows, depth) {
         let matrix = matrix.subrows(block.start, block.len());
         for piece in pieces::<T>(block.len(), depth, lanes.ncols()).iter() {
@@ -100,7 +108,7 @@ mod tests {
             for (transposed, accum) in [(false, Accum::Replace), (true, Accum::Replace), (true, Accum::Add)] {
                 let mut out = before.clone();
                 let x = MatRef::from_row_major_slice(&x, depth, lanes);
-                multiply(MatMut::from_row_major_slice_mut(&mut out, rows, lanes), accum, of(transposed), x);
+                in_pieces(MatMut::from_row_major_slice_mut(&mut out, rows, lanes), accum, of(transposed), x);
                 for (k, &out) in out.iter().enumerate() {
                     let terms =
                         (0..depth).map(|d| of(transposed)[(k / lanes, d)].to_f64() * x[(d, k % lanes)].to_f64());

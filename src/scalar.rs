@@ -81,6 +81,14 @@ impl Registers {
     #[cfg(test)]
     pub(crate) const ALL: [Registers; 2] = [Registers::Large, Registers::Small];
 
+    /// Those of this machine.
+    pub(crate) fn here() -> Self {
+        vectorized_within(
+            #[inline(always)]
+            |registers| registers,
+        )
+    }
+
     /// How many numbers of a type they hold.
     #[inline(always)]
     pub(crate) const fn numbers<T>(self) -> usize {

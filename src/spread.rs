@@ -43,8 +43,16 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// All in one.
+    pub(crate) fn one(all: usize) -> Self {
+        Parts { all, unit: 1, count: 1 }
+    }
+
     /// The things of some parts that follow each other.
     pub(crate) fn of(&self, parts: Range<usize>) -> Range<usize> {
+        if parts.len() == self.count {
+            return 0..self.all;
+        }
         let start = |part: usize| (part * self.all.div_ceil(self.unit) / self.count * self.unit).min(self.all);
         start(parts.start)..start(parts.end)
     }

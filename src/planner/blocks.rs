@@ -117,6 +117,9 @@ pub(crate) fn sample_block<T>(lanes: usize, row: usize, operations: u64, numbers
 /// Samples in blocks of at most so many: as even as whole vectors can be, and as many for each core, unless they became
 /// too short. The same for every number of threads.
 pub(crate) fn sample_blocks<T>(samples: usize, most: usize) -> Parts {
+    if samples == 1 {
+        return Parts::one(samples);
+    }
     let (vector, piece) = (vector::<T>(), LONG_PIECE * vector::<T>());
     let unit = [piece, vector, 1].into_iter().find(|unit| most.is_multiple_of(*unit)).expect("one divides all");
     let least = most.div_ceil(4).next_multiple_of(unit);

@@ -5,7 +5,7 @@
 //! lanes is faster by a fifth, with two or three lanes alone more than twice as fast.
 
 use crate::rows::Rows;
-use crate::scalar::{Registers, Scalar, add_products, vector, vectorized, vectorized_within};
+use crate::scalar::{Registers, Scalar, add_products, vector, vectorized};
 use std::hint::black_box;
 
 /// More are left to whole vectors.
@@ -23,7 +23,7 @@ pub(super) fn lanes<T>(depth: usize, width: usize) -> usize {
     let last = width % vector::<T>();
     let worth = depth >= LEAST_DEPTH && width > 1 && (1..=MOST).contains(&last);
     // Smaller vectors have fewer places to leave empty.
-    if worth && vectorized_within(|registers| registers) == Registers::Large { last } else { 0 }
+    if worth && Registers::here() == Registers::Large { last } else { 0 }
 }
 
 /// `out ← W x` for all lanes of `x`, up to three, in rows of `out` that are `stride` numbers apart; `matrix` holds the rows
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn only_lanes_beside_whole_vectors_are_taken() {
         let taken = [1, 2, 3, 4, 8, 9, 24, 26, 27, 28, 51].map(|width| lanes::<f64>(256, width));
-        let large = vectorized_within(|registers| registers) == Registers::Large;
+        let large = Registers::here() == Registers::Large;
         assert_eq!(taken, if large { [0, 2, 3, 0, 0, 1, 0, 2, 3, 0, 3] } else { [0; 11] });
         assert_eq!(lanes::<f64>(LEAST_DEPTH - 1, 51), 0);
     }
