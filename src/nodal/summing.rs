@@ -12,7 +12,6 @@ use crate::network::LayerId;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vector, vectorized};
 use crate::tape::Pass;
-
 use faer::{Accum, MatMut, MatRef};
 use std::ops::Range;
 

@@ -95,27 +95,29 @@ fn time_of_block(lanes: usize) -> usize {
     lanes / PIECE * PIECE + if rest > 0 { rest + 8 } else { 0 } + READ
 }
 
-/// Samples in one sweep of so many operations each, where rows have so many numbers for each: as many as fill a block of
-/// lanes, as long as the buffers stay small; whole vectors of them, and in a small network whole [pieces](LONG_PIECE). All
-/// this is counted in bytes: of numbers half as long there are twice as many.
+/// The most samples in one sweep of so many operations for each, where rows have so many numbers for each: as many as fill
+/// a block of lanes, as long as the buffers stay small; whole vectors of them, and in a small network a whole
+/// [piece](LONG_PIECE). All this is counted in bytes: of numbers half as long there are twice as many.
 pub(crate) fn sample_block<T>(lanes: usize, row: usize, operations: u64, numbers_per_sample: usize) -> usize {
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
     const SHORT: usize = 4;
     const SMALL: u64 = 1 << 13;
+    /// Vectors of short rows; twice as many fill the cache.
+    const LONG: usize = 16;
     let of_f64 = size_of::<f64>() / size_of::<T>();
     let vector = vector::<T>();
     let samples = match (row, operations) {
         (..=SHORT, ..SMALL) => LONG_PIECE * vector,
-        (..=SHORT, _) => 16 * vector,
+        (..=SHORT, _) => LONG * vector,
         _ => (LANES * of_f64 / lanes.max(1)).clamp(1, 64 * of_f64).next_multiple_of(vector),
     };
     let fitting = (NUMBERS * of_f64 / numbers_per_sample.max(1)).clamp(1, samples);
     if fitting < vector { fitting } else { fitting / vector * vector }
 }
 
-/// Samples in blocks of at most so many: as even as whole vectors can be, and as many for each core, unless they became
-/// too short. The same for every number of threads.
+/// Samples in blocks of at most so many: as even as whole vectors can be, and as many blocks for each core, unless they
+/// became too short. The same for every number of threads.
 pub(crate) fn sample_blocks<T>(samples: usize, most: usize) -> Parts {
     if samples == 1 {
         return Parts::one(samples);

@@ -10,7 +10,6 @@ use crate::gemm;
 use crate::layer::stencil::{AXES, Weights, minus};
 use crate::network::{LayerId, Network};
 use crate::scalar::{Scalar, vectorized_within};
-
 use faer::{Accum, MatMut, MatRef};
 use std::ops::Range;
 
