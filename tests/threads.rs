@@ -7,7 +7,7 @@ use colorjet::{
     Activation, BatchDerivatives, ConvOptions, ErrorKind, LaneKind, Network, Plan, PlanOptions, Quantity, Strategy,
     Workspace,
 };
-use ndarray::{Array2, ArrayD, IxDyn};
+use ndarray::{Array2, ArrayD, IxDyn, s};
 use random::Random;
 use rayon::ThreadPoolBuilder;
 use std::sync::Arc;
@@ -157,4 +157,36 @@ fn values_at_many_points_are_those_at_each() {
     assert_eq!(refused(Array2::zeros((0, 6))), ErrorKind::Empty);
     assert_eq!(refused(Array2::zeros((2, 3))), ErrorKind::Shape);
     assert_eq!(refused(Array2::from_elem((80, 6), f64::NAN)), ErrorKind::NonFinite);
+}
+
+/// However many points there are, and however they are shared out: small networks, whose blocks are whole pieces, and larger
+/// ones; short rows and long ones; with the Jacobian.
+#[test]
+fn every_point_of_a_batch_is_made_as_if_alone() {
+    for widths in [&[2, 16, 16, 1][..], &[3, 64, 70, 2], &[11, 100, 40, 1], &[40, 50, 30]] {
+        let net = dense(widths);
+        let n = net.inputs();
+        for quantity in [Quantity::HessianDiagonal, Quantity::Laplacian] {
+            let plan = Plan::with(&net, &PlanOptions::new(quantity).with_jacobian()).unwrap();
+            let points = Array2::from_shape_vec((1100, n), Random(5).numbers(1100 * n)).unwrap();
+            let alone: Vec<_> = points.rows().into_iter().map(|x| plan.run_all(&net, x).unwrap()).collect();
+            for (count, threads) in [2, 31, 97, 128, 129, 300, 513, 1100].into_iter().zip([1, 2, 3].into_iter().cycle())
+            {
+                let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let points = points.slice(s![..count, ..]);
+                let batch = pool.install(|| plan.run_batch(&net, points).unwrap());
+                let (jacobian, second) = (batch.jacobian.unwrap(), batch.hessian_diagonal.or(batch.laplacian).unwrap());
+                assert_eq!((batch.value.nrows(), jacobian.nrows(), second.nrows()), (count, count, count));
+                for (k, alone) in alone[..count].iter().enumerate() {
+                    let expected = alone.value.iter().chain(alone.jacobian.as_ref().unwrap().data());
+                    let of_second =
+                        alone.hessian_diagonal.iter().flat_map(|d| d.data()).chain(alone.laplacian.iter().flatten());
+                    let made = batch.value.row(k).into_iter().chain(jacobian.row(k)).chain(second.row(k));
+                    for (expected, made) in expected.chain(of_second).zip(made) {
+                        assert!((expected - made).abs() < 1e-12, "{widths:?}, {quantity}, point {k} of {count}");
+                    }
+                }
+            }
+        }
+    }
 }
