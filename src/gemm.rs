@@ -76,6 +76,7 @@ const fn held<T>() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn widths<T>(rows: usize, depth: usize, lanes: usize) -> Vec<usize> {
         pieces::<T>(rows, depth, lanes).iter().map(|piece| piece.len()).collect()
@@ -93,34 +94,62 @@ mod tests {
         assert_eq!([widths::<f64>(0, 0, 50), widths::<f64>(700, 7, 0)], [vec![50], vec![0]]);
     }
 
-    /// Every number of every product, against sums of its definition, whatever the blocks and pieces.
-    #[test]
-    fn products_are_those_of_the_definition() {
-        fn check<T: Scalar>(rows: usize, depth: usize, lanes: usize) {
-            let number = |k: usize| T::from_f64(crate::scalar::test_number(k));
-            let matrix: Vec<T> = (0..rows * depth).map(number).collect();
-            let x: Vec<T> = (0..depth * lanes).map(|k| number(k + 7)).collect();
-            let before: Vec<T> = (0..rows * lanes).map(|k| number(k + 3)).collect();
-            let of = |transposed: bool| match transposed {
-                true => MatRef::from_column_major_slice(&matrix, rows, depth),
-                false => MatRef::from_row_major_slice(&matrix, rows, depth),
-            };
-            for (transposed, accum) in [(false, Accum::Replace), (true, Accum::Replace), (true, Accum::Add)] {
-                let mut out = before.clone();
-                let x = MatRef::from_row_major_slice(&x, depth, lanes);
-                in_pieces(MatMut::from_row_major_slice_mut(&mut out, rows, lanes), accum, of(transposed), x);
-                for (k, &out) in out.iter().enumerate() {
-                    let terms =
-                        (0..depth).map(|d| of(transposed)[(k / lanes, d)].to_f64() * x[(d, k % lanes)].to_f64());
-                    let start = if accum == Accum::Add { before[k].to_f64() } else { 0.0 };
-                    let error = (start + terms.sum::<f64>() - out.to_f64()).abs();
-                    assert!(error <= depth as f64 * T::epsilon().to_f64(), "{rows} × {depth} × {lanes}: {error}");
-                }
+    /// Every number of a product against the sum of its definition, its bits against those of a single call, and nothing
+    /// beside the rows is touched.
+    fn check<T: Scalar>([rows, depth, lanes]: [usize; 3], beside: usize, transposed: bool, accum: Accum) {
+        let number = |k: usize| T::from_f64(crate::scalar::test_number(k));
+        let (matrix, x): (Vec<T>, Vec<T>) =
+            ((0..rows * depth).map(number).collect(), (0..depth * lanes).map(|k| number(k + 7)).collect());
+        let stride = lanes + beside;
+        let before: Vec<T> = (0..rows * stride).map(|k| number(k + 3)).collect();
+        let matrix = match transposed {
+            true => MatRef::from_column_major_slice(&matrix, rows, depth),
+            false => MatRef::from_row_major_slice(&matrix, rows, depth),
+        };
+        let x = MatRef::from_row_major_slice(&x, depth, lanes);
+        let mut out = before.clone();
+        let view = MatMut::from_column_major_slice_with_stride_mut(&mut out, lanes, rows, stride).transpose_mut();
+        in_pieces(view, accum, matrix, x);
+        let mut at_once = before.clone();
+        let view = MatMut::from_column_major_slice_with_stride_mut(&mut at_once, lanes, rows, stride).transpose_mut();
+        matmul(view, accum, matrix, x, T::one(), Par::Seq);
+        assert!(out == at_once, "{rows} × {depth} × {lanes}: the bits depend on pieces");
+        for (k, (&out, &before)) in out.iter().zip(&before).enumerate() {
+            let (row, lane) = (k / stride, k % stride);
+            if lane >= lanes {
+                assert_eq!(out, before);
+                continue;
             }
+            let terms = (0..depth).map(|d| matrix[(row, d)].to_f64() * x[(d, lane)].to_f64());
+            let start = if accum == Accum::Add { before.to_f64() } else { 0.0 };
+            let error = (start + terms.sum::<f64>() - out.to_f64()).abs();
+            let bound = (1 + depth) as f64 * T::epsilon().to_f64();
+            assert!(error <= bound, "{rows} × {depth} × {lanes}: {error}");
         }
-        for (rows, depth, lanes) in [(5, 3, 7), (100, 100, 51), (67, 129, 104), (9, 700, 30), (130, 515, 49)] {
-            check::<f64>(rows, depth, lanes);
-            check::<f32>(rows, depth, lanes);
+    }
+
+    /// Of more rows than a block holds, in both precisions.
+    #[test]
+    fn blocks_of_rows_make_one_product() {
+        assert!(blocks::<f64>(130, 515).count() > 1 && blocks::<f32>(250, 560).count() > 1);
+        check::<f64>([130, 515, 49], 0, false, Accum::Replace);
+        check::<f64>([130, 515, 49], 3, true, Accum::Add);
+        check::<f32>([250, 560, 101], 0, true, Accum::Replace);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn products_are_those_of_the_definition(
+            shape in [1usize..70, 1usize..300, 1usize..260],
+            beside in 0usize..3,
+            transposed: bool,
+            adds: bool,
+        ) {
+            let accum = if adds { Accum::Add } else { Accum::Replace };
+            check::<f64>(shape, beside, transposed, accum);
+            check::<f32>(shape, beside, transposed, accum);
         }
     }
 }
