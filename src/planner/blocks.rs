@@ -102,6 +102,7 @@ pub(crate) fn sample_block<T>(lanes: usize, row: usize, operations: u64, numbers
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
     const SHORT: usize = 4;
+    /// Operations of networks whose matrices are small.
     const SMALL: u64 = 1 << 13;
     /// Vectors of short rows; twice as many fill the cache.
     const LONG: usize = 16;
@@ -184,7 +185,14 @@ mod tests {
         sample_blocks::<f64>(samples, most).iter().map(|block| block.len()).collect()
     }
 
-    /// Of 228 points 32 at a time would leave one of two cores with 128.
+    /// Of 228 points 32 at a time leave one of two cores with 128, 16 at a time with 116.
+    #[test]
+    fn the_busiest_core_takes_longest() {
+        assert_eq!(longest(2, 228, 32, |samples| samples), 128);
+        assert_eq!(longest(2, 228, 16, |samples| samples), 116);
+        assert_eq!(longest(1, 228, 32, |samples| samples), 228);
+    }
+
     #[test]
     fn samples_are_shared_out_evenly() {
         assert_eq!(block_lengths(228, 32), [24, 32, 24, 32, 32, 24, 32, 28]);
