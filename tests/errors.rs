@@ -2,6 +2,8 @@
 
 #[path = "support/says.rs"]
 mod says;
+#[path = "support/small.rs"]
+mod small;
 
 use colorjet::coloring::{
     Coloring, Side, check_distance1, check_partial_distance2, distance1_coloring, lower_bound,
@@ -11,17 +13,10 @@ use colorjet::{Activation, Broadcast, ConvOptions, ErrorKind, Network, Order, Ou
 use colorjet::{LaneKind, Plan, PlanOptions, Pool, Quantity, Strategy, Workspace};
 use ndarray::{Array1, Array2, ArrayD, IxDyn, array};
 use says::says;
+use small::small;
 use sprs::{CsMat, TriMat};
 
 const ALL: [Quantity; 3] = [Quantity::Jacobian, Quantity::HessianDiagonal, Quantity::Laplacian];
-
-fn small() -> Network {
-    Network::chain([3])
-        .dense(array![[1.0, 0.5, -1.0], [0.3, 0.2, 0.1]], None)
-        .activation(Activation::Tanh)
-        .build()
-        .unwrap()
-}
 
 #[test]
 fn points_are_checked() {

@@ -2,20 +2,15 @@
 
 #[path = "support/says.rs"]
 mod says;
+#[path = "support/small.rs"]
+mod small;
 
 use colorjet::{
     Activation, ConvOptions, ErrorKind, Network, Plan, PlanOptions, Quantity, Sparsity, Strategy, hessian_diagonal,
 };
 use ndarray::{Array1, ArrayD, IxDyn, array};
 use says::says;
-
-fn small() -> Network {
-    Network::chain([3])
-        .dense(array![[1.0, 0.5, -1.0], [0.3, 0.2, 0.1]], None)
-        .activation(Activation::Tanh)
-        .build()
-        .unwrap()
-}
+use small::small;
 
 #[test]
 fn a_plan_refuses_another_structure_and_takes_other_weights() {
