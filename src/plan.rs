@@ -5,8 +5,9 @@ use crate::cost::{Passes, Points, counted};
 use crate::error::{Result, ensure};
 use crate::memory;
 use crate::network::{Network, Structure};
+use crate::nodal::Beside;
 use crate::pattern::Pattern;
-use crate::planner::{Planner, lane_width, lane_width_of_sums, lane_width_with_sum, sample_block, values_beside};
+use crate::planner::{Planner, beside, lane_width, lane_width_of_sums, lane_width_with_sum, sample_block};
 use crate::program::{Program, Target};
 use crate::scalar::Scalar;
 use crate::sparsity::Sparsity;
@@ -205,8 +206,9 @@ impl Plan {
             lane_width: &width(lane_width),
             lane_width_with_sum: &width(lane_width_with_sum),
             lane_width_of_sums: &width(lane_width_of_sums),
-            values_beside: &|lanes| {
-                lane_block.is_none_or(|most| lanes <= most) && values_beside(lanes, net.operations(), points)
+            beside: &|lanes, blocks| {
+                let fits = |beside| beside == Beside::Adjoints || lane_block.is_none_or(|most| lanes <= most);
+                beside(lanes, blocks, net.operations(), points).filter(|&beside| fits(beside))
             },
         };
         let made = match (quantity, strategy) {

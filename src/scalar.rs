@@ -89,6 +89,14 @@ impl Registers {
         )
     }
 
+    /// Numbers of a type in one of them.
+    pub(crate) const fn vector<T>(self) -> usize {
+        match self {
+            Registers::Large => vector::<T>(),
+            Registers::Small => vector::<T>() / 2,
+        }
+    }
+
     /// How many numbers of a type they hold.
     #[inline(always)]
     pub(crate) const fn numbers<T>(self) -> usize {

@@ -82,11 +82,15 @@ pub(crate) struct Packed<T> {
     pub(crate) value: Vec<T>,
     pub(crate) jacobian: Vec<T>,
     pub(crate) diagonal: Vec<T>,
+    /// What it carried beside the adjoints.
+    pub(crate) tangents: Vec<Buffer<T>>,
+    /// Whether these wait for adjoints.
+    pub(crate) waits: bool,
 }
 
 impl<T> Default for Packed<T> {
     fn default() -> Self {
-        Packed { value: Vec::new(), jacobian: Vec::new(), diagonal: Vec::new() }
+        Packed { value: Vec::new(), jacobian: Vec::new(), diagonal: Vec::new(), tangents: Vec::new(), waits: false }
     }
 }
 

@@ -64,7 +64,15 @@ fn networks() -> Vec<Network> {
         .activation(Activation::Tanh)
         .dense(weight(1, 30), None)
         .build();
-    vec![dense.unwrap(), large.unwrap(), conv.unwrap(), local.unwrap(), wide.unwrap()]
+    // Tangents of one point are carried beside its adjoints.
+    let deep = Network::chain([50])
+        .dense(weight(150, 50), None)
+        .activation(Activation::Tanh)
+        .dense(weight(150, 150), None)
+        .activation(Activation::Tanh)
+        .dense(weight(1, 150), None)
+        .build();
+    vec![dense.unwrap(), large.unwrap(), conv.unwrap(), local.unwrap(), wide.unwrap(), deep.unwrap()]
 }
 
 #[test]

@@ -53,8 +53,8 @@ fn energy(length: usize) -> Network {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    // In the second, even a single lane of a layer is cut into pieces; in the third, tangents of one point are carried
-    // beside its values.
+    // In the first, tangents of one point are carried beside its many adjoints, for which they wait; in the second, even a
+    // single lane of a layer is cut into pieces; in the third, tangents of one point are carried beside its values.
     let few = [dense(&[96, 200, 130, 40]), dense(&[20, 300, 400, 300, 1]), dense(&[9, 730, 720, 1])];
     let networks: Vec<Network> = few.into_iter().chain([conv(3000, 6), energy(2500)]).collect();
     for net in &networks {

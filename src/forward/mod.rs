@@ -127,6 +127,11 @@ impl Forward {
         count + usize::from(matches!(self.second, Second::Sum | Second::Values))
     }
 
+    /// Whether values go along.
+    pub(crate) fn has_values(&self) -> bool {
+        self.second == Second::Values
+    }
+
     /// Numbers of a row for each sample, if both orders are there.
     pub(crate) fn row(&self, count: usize) -> usize {
         if self.second == Second::Each { 2 * count } else { self.lanes(count) }

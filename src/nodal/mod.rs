@@ -11,9 +11,11 @@
 //! itself), and if no curved unit reaches two outputs of one color. Of the sums of rows, the Laplacian, the inputs may be
 //! rotated before: see [`rotation`](crate::rotation).
 
+mod kept;
 mod summing;
 mod terms;
 
+pub(crate) use kept::{Beside, Kept};
 pub(crate) use summing::Summing;
 
 use crate::apart;
@@ -211,17 +213,8 @@ impl Units {
         sweeps(net, &curved, with_jacobian)
     }
 
-    /// All tangents beside the values, keeping what the curved layers read.
-    fn recorded<T: Scalar>(&self, net: &Network<T>) -> Recorded {
-        let read = |id: LayerId| self.layers.iter().any(|(curved, _)| net.operands(*curved).contains(&id));
-        Recorded {
-            sweep: Forward::new(net, Second::Values, true, read, |_| false),
-            inputs: InputLanes::new(net, &self.input_colors, self.input_colors.count()),
-        }
-    }
-
-    /// The program, and how its results are read. `values_beside` says whether at one point so many tangents are carried
-    /// beside the values.
+    /// The program, and how its results are read. `beside` says what, if anything, so many tangents of one
+    /// point are carried beside, in so many blocks.
     ///
     /// # Errors
     /// [`TooLarge`](crate::ErrorKind::TooLarge) if there are more than 2³² sums.
@@ -231,7 +224,7 @@ impl Units {
         sparsity: &Sparsity,
         diagonal: &Pattern,
         with_jacobian: bool,
-        values_beside: impl Fn(usize) -> bool,
+        beside: impl Fn(usize, usize) -> Option<Beside>,
         width: impl Fn(usize) -> usize,
     ) -> Result<(Nodal, Pattern, Readout)> {
         let lanes = self.input_colors.count();
@@ -295,9 +288,11 @@ impl Units {
             seeds.push((net.output_layers()[q as usize], unit, self.of_output.color(i)));
         }
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
-        let recorded = values_beside(lanes).then(|| Box::new(self.recorded(net)));
+        let read = |id: LayerId| self.layers.iter().any(|(curved, _)| net.operands(*curved).contains(&id));
+        let beside = beside(lanes, inputs.blocks()).filter(|_| !self.input_colors.are_rotated());
+        let kept = beside.map(|beside| Box::new(Kept::new(net, beside, &self.input_colors, &inputs, read)));
         let added_up = self.added_up;
-        let nodal = Nodal { adjoints, tangents, recorded, inputs, rows, seeds, sums, added_up, tiles: None };
+        let nodal = Nodal { adjoints, tangents, kept, inputs, rows, seeds, sums, added_up, tiles: None };
         Ok((nodal, pattern, readout))
     }
 }
@@ -309,8 +304,8 @@ pub(crate) struct Nodal {
     pub(crate) adjoints: Reverse,
     /// Carries the tangents to the last curved layer.
     pub(crate) tangents: Forward,
-    /// The same at one point, where lanes are few.
-    pub(crate) recorded: Option<Box<Recorded>>,
+    /// The same at one point, if that is better than to use them on the way.
+    pub(crate) kept: Option<Box<Kept>>,
     pub(crate) inputs: InputLanes,
     /// Adjoint lanes.
     pub(crate) rows: usize,
@@ -320,25 +315,6 @@ pub(crate) struct Nodal {
     added_up: bool,
     /// The tangents by offset, where that is cheaper.
     pub(crate) tiles: Option<Tiles>,
-}
-
-/// All tangents of one point, carried beside its values; what the curved layers read is kept until there are adjoints.
-#[derive(Clone, Debug)]
-pub(crate) struct Recorded {
-    pub(crate) sweep: Forward,
-    pub(crate) inputs: InputLanes,
-}
-
-impl Recorded {
-    /// Numbers that are kept.
-    pub(crate) fn size(&self) -> usize {
-        self.sweep.size() * self.sweep.lanes(self.inputs.count())
-    }
-
-    /// Makes the buffers large enough.
-    pub(crate) fn prepare<T: Scalar>(&self, buffers: &mut Vec<Buffer<T>>) {
-        self.sweep.prepare(buffers, self.sweep.lanes(self.inputs.count()));
-    }
 }
 
 /// The terms of one curved layer.
@@ -360,7 +336,7 @@ impl Nodal {
         if tiles.makes_values() {
             self.adjoints = Reverse::new(net, |id| tiles.is_outside(id));
         }
-        self.recorded = None;
+        self.kept = None;
         self.tiles = Some(tiles);
     }
 

@@ -1,6 +1,7 @@
 //! How many lanes and samples go side by side in one sweep.
 
 use crate::cost::Points;
+use crate::nodal::Beside;
 use crate::scalar::vector;
 use crate::spread::Parts;
 
@@ -21,19 +22,36 @@ pub(crate) fn lane_width_with_sum(lanes: usize, operations: u64, points: Points)
 /// sample, so that many samples lie side by side, whose sums are made in whole vectors. (Of rotated inputs, more numbers are
 /// zero the more blocks there are.)
 pub(crate) fn lane_width_of_sums(lanes: usize, operations: u64, points: Points) -> usize {
-    if points == Points::Many { with_the_rest(lanes, 8) } else { lane_width(lanes, operations, points) }
+    /// Lanes beside whole vectors that take less time than a vector.
+    const FEW: usize = 3;
+    if points == Points::Many {
+        return with_the_rest(lanes, 8);
+    }
+    let width = lane_width(lanes, operations, points);
+    // Of two blocks one has all lanes that whole vectors leave, while the other's thread makes adjoints.
+    let rest = lanes % 8;
+    let in_halves = lanes.div_ceil(width) == 2 && (1..=FEW).contains(&rest) && (lanes - rest).is_multiple_of(16);
+    if in_halves { (lanes - rest) / 2 + rest } else { width }
 }
 
-/// Whether so many tangents of one point are best carried beside its values, all at once: then the weights are read once
-/// for both, by all threads together, which each write a part of what the others read next. That pays where the caches of
-/// a core do not hold the weights.
+/// Beside what so many tangents of one point are best carried and kept, in so many blocks, if anything.
 ///
-/// Not beside whole vectors of tangents: values would take a vector of their own, or, as a lane that is left over, another
-/// reading of the weights, which is no fewer than in a pass of their own.
-pub(crate) fn values_beside(lanes: usize, operations: u64, points: Points) -> bool {
+/// Beside its values, all at once, the weights are read once for both, by all threads together, which each write a part of
+/// what the others read next. That pays where the caches of a core do not hold the weights. Not beside whole vectors of
+/// tangents: values would take a vector of their own, or, as a lane that is left over, another reading of the weights, which
+/// is no fewer than in a pass of their own.
+///
+/// Beside its adjoints, where blocks are so few that these take as long as some lanes, no thread waits for another one
+/// between layers.
+pub(crate) fn beside(lanes: usize, blocks: usize, operations: u64, points: Points) -> Option<Beside> {
     const LARGE: u64 = 1 << 20;
     const MOST: usize = 64;
-    points != Points::Many && operations >= LARGE && lanes <= MOST && !lanes.is_multiple_of(8)
+    const FEW: usize = 4;
+    match points {
+        Points::Many => None,
+        _ if operations >= LARGE => (lanes <= MOST && !lanes.is_multiple_of(8)).then_some(Beside::Values),
+        _ => (2..=FEW).contains(&blocks).then_some(Beside::Adjoints),
+    }
 }
 
 /// The same beside so many other lanes in every block.
@@ -149,10 +167,14 @@ mod tests {
 
     #[test]
     fn values_go_beside_some_tangents() {
-        let beside = |lanes, operations| values_beside(lanes, operations, Points::Unknown);
-        assert!(beside(50, LARGE) && beside(1, LARGE));
-        assert!(!beside(50, 1 << 18) && !beside(48, LARGE) && !beside(65, LARGE) && !beside(0, LARGE));
-        assert!(!values_beside(50, LARGE, Points::Many));
+        let beside = |lanes, blocks, operations| beside(lanes, blocks, operations, Points::Unknown);
+        assert_eq!([beside(50, 2, LARGE), beside(1, 1, LARGE)], [Some(Beside::Values); 2]);
+        assert_eq!([beside(48, 2, LARGE), beside(65, 3, LARGE), beside(0, 0, LARGE)], [None; 3]);
+        assert_eq!(
+            [1, 2, 4, 5].map(|blocks| beside(50, blocks, 1 << 18)),
+            [false, true, true, false].map(|kept| kept.then_some(Beside::Adjoints))
+        );
+        assert_eq!([LARGE, 1 << 18].map(|operations| super::beside(50, 2, operations, Points::Many)), [None; 2]);
     }
 
     /// Few blocks end shortly behind a piece of registers, two are alike, and there are several where there are many

@@ -6,9 +6,7 @@
 mod blocks;
 mod strategies;
 
-pub(crate) use blocks::{
-    lane_width, lane_width_of_sums, lane_width_with_sum, sample_block, sample_blocks, values_beside,
-};
+pub(crate) use blocks::{beside, lane_width, lane_width_of_sums, lane_width_with_sum, sample_block, sample_blocks};
 
 use crate::apart;
 use crate::coloring::{Coloring, Order, Side, partial_distance2_coloring};
@@ -17,7 +15,7 @@ use crate::cost::{self, Points, counted};
 use crate::error::{ErrorKind, Result};
 use crate::forward::Second;
 use crate::network::Network;
-use crate::nodal::{self, Units};
+use crate::nodal::{self, Beside, Units};
 use crate::pattern::Pattern;
 use crate::program::{Program, Sweeps, Target};
 use crate::rotation::Rotation;
@@ -78,8 +76,8 @@ pub(crate) struct Planner<'a, T> {
     pub(crate) lane_width_with_sum: &'a dyn Fn(usize) -> usize,
     /// The same where lanes are summed on the way.
     pub(crate) lane_width_of_sums: &'a dyn Fn(usize) -> usize,
-    /// Whether at one point so many tangents are carried beside the values.
-    pub(crate) values_beside: &'a dyn Fn(usize) -> bool,
+    /// Beside what, if anything, so many tangents of one point are carried, in so many blocks.
+    pub(crate) beside: &'a dyn Fn(usize, usize) -> Option<Beside>,
 }
 
 impl<T: Scalar> Planner<'_, T> {

@@ -136,7 +136,7 @@ impl<T: Scalar> Planner<'_, T> {
             self.sparsity,
             diagonal,
             self.with_jacobian,
-            self.values_beside,
+            self.beside,
             self.lane_width_of_sums,
         )?;
         let row_of = |i: usize| units.of_output.color(i) as usize;

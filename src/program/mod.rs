@@ -11,7 +11,7 @@ use crate::cost::Passes;
 use crate::error::Result;
 use crate::forward::{Forward, Second};
 use crate::network::Network;
-use crate::nodal::{Nodal, Recorded};
+use crate::nodal::{Beside, Kept, Nodal};
 use crate::pattern::Pattern;
 use crate::readout::{Readout, Source, pattern_of_sums, unit_of};
 use crate::reverse::{OutputSeed, Reverse};
@@ -110,7 +110,7 @@ impl Program {
                     passes += Passes::forward(tiles.lanes());
                     return passes;
                 }
-                if nodal.recorded.is_some() {
+                if self.kept().is_some_and(|kept| kept.beside() == Beside::Values) {
                     passes += Passes::forward(nodal.inputs.count());
                     return passes;
                 }
@@ -142,10 +142,10 @@ impl Program {
         }
     }
 
-    /// Tangents carried beside the values at one point.
-    pub(crate) fn recorded(&self) -> Option<&Recorded> {
+    /// Tangents of one point that are kept.
+    pub(crate) fn kept(&self) -> Option<&Kept> {
         match self {
-            Program::Nodal(nodal) => nodal.recorded.as_deref(),
+            Program::Nodal(nodal) => nodal.kept.as_deref(),
             _ => None,
         }
     }
@@ -225,7 +225,7 @@ impl Program {
             }
             Program::Nodal(nodal) => (nodal.tangents.size() + nodal.size(), nodal.adjoints.size()),
         };
-        let kept = self.recorded().map_or(0, Recorded::size);
+        let kept = self.kept().map_or(0, Kept::size);
         (task * width, shared * width + kept)
     }
 

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::forward::Recorder;
 use crate::layer::{Lanes, Seeds};
 use crate::network::{LayerId, Network};
-use crate::nodal::{Nodal, Recorded};
+use crate::nodal::{Beside, Kept, Nodal};
 use crate::plan::Plan;
 use crate::planner::sample_blocks;
 use crate::program::{Program, ReverseOverForward, Target, Task};
@@ -117,8 +117,12 @@ impl<'a, T: Scalar> Run<'a, T> {
                 }
                 Program::Nodal(nodal) => {
                     nodal.adjoints.prepare(&mut space.adjoints, nodal.rows * samples);
-                    if let Some(recorded) = &nodal.recorded {
-                        recorded.prepare(&mut space.tangents);
+                    match nodal.kept.as_ref().filter(|_| samples == 1) {
+                        Some(kept) if kept.beside() == Beside::Values => kept.prepare(0, &mut space.tangents),
+                        Some(kept) => (0..kept.inputs.blocks())
+                            .zip(&mut space.packed)
+                            .for_each(|(block, packed)| kept.prepare(block, &mut packed.tangents)),
+                        None => {}
                     }
                 }
                 Program::Nothing | Program::Forward { .. } | Program::Reverse { .. } | Program::Vectors(_) => {}
@@ -188,13 +192,12 @@ impl<'a, T: Scalar> Run<'a, T> {
         let PointSpace { tape, tangents, adjoints, packed } = space;
         let outside = Mutex::new(None);
         let is_made = plan.value.is_some();
-        // Tangents of one point, beside its values.
-        let recorded = plan.program.recorded().filter(|_| samples == 1);
+        let kept = plan.program.kept().filter(|_| samples == 1);
         if !is_made {
             let (first, order) = (range.start, plan.order());
-            match recorded {
+            match kept.filter(|kept| kept.beside() == Beside::Values) {
                 None => tape.record(net, points, first, order, spread, &mut ())?,
-                Some(Recorded { sweep, inputs }) => {
+                Some(Kept { sweep, inputs }) => {
                     let (lanes, seeds) = (inputs.lanes(0, samples), |q| inputs.seeds(0, samples, q));
                     let mut recorder = Recorder::new(sweep, net, lanes, spread, seeds, tangents);
                     tape.record(net, points, first, order, spread, &mut recorder)?;
@@ -262,8 +265,8 @@ impl<'a, T: Scalar> Run<'a, T> {
                 }
             }
             Program::Nodal(nodal) => {
-                let tangents = recorded.map(|recorded| (recorded, &tangents[..]));
-                self.nodal(nodal, tape, tangents, adjoints, packed, spread);
+                let kept = kept.map(|kept| (kept, &tangents[..]));
+                self.nodal(nodal, tape, kept, adjoints, packed, spread);
             }
             Program::ReverseOverForward(rof) => {
                 for number in 0..rof.rounds.len() {
@@ -407,22 +410,22 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Runs tasks side by side if there are enough of them for all threads; otherwise one after the other, each
     /// spread over the threads.
-    fn tasks(
+    fn tasks<M: Send>(
         &self,
         spread: Spread,
-        packed: &mut [Packed<T>],
-        f: impl Fn(usize, Spread, &mut LaneSpace<T>, &mut Packed<T>) + Sync,
+        made: &mut [M],
+        f: impl Fn(usize, Spread, &mut LaneSpace<T>, &mut M) + Sync,
     ) {
         let call = |spread| {
             let f = &f;
-            move |(task, packed): (usize, &mut Packed<T>)| {
-                lend(&self.workspace.lanes, |space| f(task, spread, space, packed));
+            move |(task, made): (usize, &mut M)| {
+                lend(&self.workspace.lanes, |space| f(task, spread, space, made));
             }
         };
         if self.tasks_apart {
-            packed.par_iter_mut().enumerate().for_each(call(Spread::Here));
+            made.par_iter_mut().enumerate().for_each(call(Spread::Here));
         } else {
-            packed.iter_mut().enumerate().for_each(call(spread));
+            made.iter_mut().enumerate().for_each(call(spread));
         }
     }
 

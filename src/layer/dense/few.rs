@@ -1,11 +1,12 @@
 //! Products with few lanes: dot products of the matrix' rows with each lane.
 //!
-//! Products of wide blocks hold vectors of lanes, and one or two lanes that are left over cost as much as a whole vector:
-//! 51 lanes take as long as 56. As dot products they cost little more than the reading of the matrix; 256 × 256 with 51
+//! Products of wide blocks hold vectors of lanes, and one or two lanes that are left over cost as much as a whole vector, or
+//! more, since a vector alone cannot hide the latency of its multiplications: with 512 bits 51 lanes take as long as 56, with
+//! 256 bits 25 as long as 34. As dot products they cost little more than the reading of the matrix; 256 × 256 with 51
 //! lanes is faster by a fifth, with two or three lanes alone more than twice as fast.
 
 use crate::rows::Rows;
-use crate::scalar::{Registers, Scalar, add_products, vector, vectorized};
+use crate::scalar::{Registers, Scalar, add_products, vector, vectorized_within};
 use std::hint::black_box;
 
 /// More are left to whole vectors.
@@ -20,34 +21,35 @@ const ROWS: usize = 4;
 /// How many of the lanes, the last ones, are better made here. A single lane of its own is not: that is a product with a
 /// vector, which is bound by the reading of the matrix anyway.
 pub(super) fn lanes<T>(depth: usize, width: usize) -> usize {
-    let last = width % vector::<T>();
-    let worth = depth >= LEAST_DEPTH && width > 1 && (1..=MOST).contains(&last);
-    // Smaller vectors have fewer places to leave empty.
-    if worth && Registers::here() == Registers::Large { last } else { 0 }
+    let last = width % Registers::here().vector::<T>();
+    if depth >= LEAST_DEPTH && width > 1 && (1..=MOST).contains(&last) { last } else { 0 }
 }
 
 /// `out ← W x` for all lanes of `x`, up to three, in rows of `out` that are `stride` numbers apart; `matrix` holds the rows
 /// of `W`.
 pub(super) fn multiply<T: Scalar>(matrix: &[T], depth: usize, x: Rows<'_, T>, out: &mut [T], stride: usize) {
     match vector::<T>() {
-        16 => multiply_by_vectors::<T, 16>(matrix, depth, x, out, stride),
-        _ => multiply_by_vectors::<T, 8>(matrix, depth, x, out, stride),
+        16 => multiply_by_vectors::<T, 16, 8>(matrix, depth, x, out, stride),
+        _ => multiply_by_vectors::<T, 8, 4>(matrix, depth, x, out, stride),
     }
 }
 
-fn multiply_by_vectors<T: Scalar, const V: usize>(
+fn multiply_by_vectors<T: Scalar, const V: usize, const HALF: usize>(
     matrix: &[T],
     depth: usize,
     x: Rows<'_, T>,
     out: &mut [T],
     stride: usize,
 ) {
-    vectorized(
+    vectorized_within(
         #[inline(always)]
-        || match x.width {
-            1 => by_pieces::<T, V, 1>(matrix, depth, x, out, stride),
-            2 => by_pieces::<T, V, 2>(matrix, depth, x, out, stride),
-            _ => by_pieces::<T, V, MOST>(matrix, depth, x, out, stride),
+        |registers| match (x.width, registers) {
+            (1, _) => by_pieces::<T, V, 1>(matrix, depth, x, out, stride),
+            (2, Registers::Large) => by_pieces::<T, V, 2>(matrix, depth, x, out, stride),
+            (_, Registers::Large) => by_pieces::<T, V, MOST>(matrix, depth, x, out, stride),
+            // As many sums as fit.
+            (2, Registers::Small) => by_pieces::<T, HALF, 2>(matrix, depth, x, out, stride),
+            (_, Registers::Small) => by_pieces::<T, HALF, MOST>(matrix, depth, x, out, stride),
         },
     );
 }
@@ -60,7 +62,7 @@ fn by_pieces<T: Scalar, const V: usize, const N: usize>(
     out: &mut [T],
     stride: usize,
 ) {
-    let mut vectors = [[[T::zero(); V]; N]; PIECE / 8];
+    let mut vectors = [[[T::zero(); V]; N]; PIECE / 4];
     for start in (0..depth).step_by(PIECE) {
         let length = PIECE.min(depth - start);
         let vectors = &mut vectors[..length.div_ceil(V)];
@@ -182,9 +184,9 @@ mod tests {
 
     #[test]
     fn only_lanes_beside_whole_vectors_are_taken() {
-        let taken = [1, 2, 3, 4, 8, 9, 24, 26, 27, 28, 51].map(|width| lanes::<f64>(256, width));
-        let large = Registers::here() == Registers::Large;
-        assert_eq!(taken, if large { [0, 2, 3, 0, 0, 1, 0, 2, 3, 0, 3] } else { [0; 11] });
+        let taken = [1, 2, 3, 4, 8, 9, 13, 24, 26, 27, 28, 51].map(|width| lanes::<f64>(256, width));
+        let small = usize::from(Registers::here() == Registers::Small);
+        assert_eq!(taken, [0, 2, 3, 0, 0, 1, small, 0, 2, 3, 0, 3]);
         assert_eq!(lanes::<f64>(LEAST_DEPTH - 1, 51), 0);
     }
 }
