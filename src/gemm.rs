@@ -1,15 +1,16 @@
-//! Products of a matrix with lanes, in pieces of lanes that suit the registers and the innermost cache.
+//! Products of a matrix with lanes, in pieces that suit the registers and the inner caches.
 //!
 //! faer's kernels hold a piece of the lanes in registers and go through the rows of the matrix; of more lanes they go
 //! from piece to piece for every few rows, so that all lanes are read anew each time, from a cache further out. One
-//! piece at a time is read from the innermost one: 100 × 100 times 400 lanes takes 4 to 6 % less time, the transposed
-//! matrix 7 %, 512 × 512 transposed a fifth less.
+//! piece at a time is read from the innermost one: with vectors of 512 bits 100 × 100 times 400 lanes takes 4 to 6 % less
+//! time, the transposed matrix 7 %, 512 × 512 transposed a fifth less.
 //!
 //! Pieces are alike, since a single vector that is left over cannot hide the latency of its multiplications: 104 lanes of
 //! `f32` are four vectors and three, not six and one, which takes an eighth less time.
 //!
-//! All this is so of vectors of 512 bits. With those of 256, whose multiplications take twice as long, faer's own order is
-//! as fast.
+//! With vectors of 256 bits multiplications take twice as long, and the innermost cache is fast enough. What matters is the
+//! next one, whose size is half as much: sums of many terms are made in parts, whose lanes it holds. 768 × 768 times 1632
+//! lanes takes a seventh less time, the transposed matrix, whose terms lie far apart, a third less with 48 lanes.
 
 use crate::scalar::{Registers, Scalar, vector};
 use crate::spread::Parts;
@@ -17,45 +18,87 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use std::ops::Range;
 
-/// `out ← A X` or `out += A X`, where the columns of `X` are lanes. The order of each sum, and so its bits, do not depend
-/// on the pieces.
+/// `out ← A X` or `out += A X`, where the columns of `X` are lanes. How a sum is made depends on the matrix and on whether
+/// lanes are few, and on nothing else.
 pub(crate) fn multiply<T: Scalar>(out: MatMut<'_, T>, accum: Accum, matrix: MatRef<'_, T>, lanes: MatRef<'_, T>) {
-    if lanes.ncols() <= held::<T>() * vector::<T>() || Registers::here() == Registers::Small {
-        matmul(out, accum, matrix, lanes, T::one(), Par::Seq);
-    } else {
-        in_pieces(out, accum, matrix, lanes);
+    match Cut::of::<T>(Registers::here(), matrix, lanes.ncols()) {
+        None => matmul(out, accum, matrix, lanes, T::one(), Par::Seq),
+        Some(cut) => in_pieces(out, accum, matrix, lanes, cut),
     }
 }
 
-fn in_pieces<T: Scalar>(mut out: MatMut<'_, T>, accum: Accum, matrix: MatRef<'_, T>, lanes: MatRef<'_, T>) {
-    let (rows, depth) = matrix.shape();
-    for block in blocks::<T>(rows, depth) {
-        let matrix = matrix.subrows(block.start, block.len());
-        for piece in pieces::<T>(block.len(), depth, lanes.ncols()).iter() {
-            let lanes = lanes.subcols(piece.start, piece.len());
-            let out = out.as_mut().submatrix_mut(block.start, piece.start, block.len(), piece.len());
-            matmul(out, accum, matrix, lanes, T::one(), Par::Seq);
+/// The most of a product that is made at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cut {
+    /// Rows of the matrix.
+    rows: usize,
+    /// Terms of a sum.
+    terms: usize,
+    /// Vectors of lanes.
+    vectors: usize,
+}
+
+impl Cut {
+    /// That of a product with so many lanes, unless it is best made at once.
+    fn of<T: Scalar>(registers: Registers, matrix: MatRef<'_, T>, lanes: usize) -> Option<Self> {
+        let (rows, terms) = matrix.shape();
+        match registers {
+            Registers::Large => (lanes > held::<T>() * vector::<T>()).then(|| Cut {
+                rows: rows_in_cache::<T>(terms),
+                terms: usize::MAX,
+                vectors: most::<T>(rows, terms),
+            }),
+            Registers::Small => {
+                const LANES: usize = 48;
+                let (rows, most) = if matrix.row_stride() == 1 { (256, 128) } else { (usize::MAX, 384) };
+                let cut = Cut { rows, terms: most, vectors: LANES / vector::<T>() };
+                (terms > most && lanes >= vector::<T>()).then_some(cut)
+            }
         }
     }
 }
 
+fn in_pieces<T: Scalar>(mut out: MatMut<'_, T>, accum: Accum, matrix: MatRef<'_, T>, lanes: MatRef<'_, T>, cut: Cut) {
+    let (rows, terms) = matrix.shape();
+    let pieces = pieces::<T>(lanes.ncols(), cut.vectors);
+    for rows in steps(rows, cut.rows) {
+        for terms in parts(terms, cut.terms).iter() {
+            let accum = if terms.start == 0 { accum } else { Accum::Add };
+            let matrix = matrix.submatrix(rows.start, terms.start, rows.len(), terms.len());
+            for piece in pieces.iter() {
+                let lanes = lanes.submatrix(terms.start, piece.start, terms.len(), piece.len());
+                let out = out.as_mut().submatrix_mut(rows.start, piece.start, rows.len(), piece.len());
+                matmul(out, accum, matrix, lanes, T::one(), Par::Seq);
+            }
+        }
+    }
+}
+
+fn steps(all: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..all).step_by(most).map(move |start| start..all.min(start.saturating_add(most)))
+}
+
+/// Parts of a sum, as even as can be.
+fn parts(terms: usize, most: usize) -> Parts {
+    Parts { all: terms, unit: 1, count: terms.div_ceil(most).max(1) }
+}
+
+/// Pieces as even as whole vectors can be, none of more than so many.
+fn pieces<T>(lanes: usize, vectors: usize) -> Parts {
+    Parts { all: lanes, unit: vector::<T>(), count: lanes.div_ceil(vector::<T>()).div_ceil(vectors).max(1) }
+}
+
 /// As many rows of the matrix as half of a core's cache holds, so that it is read from memory once for all pieces.
-fn blocks<T>(rows: usize, depth: usize) -> impl Iterator<Item = Range<usize>> {
+fn rows_in_cache<T>(terms: usize) -> usize {
     const HELD: usize = 1 << 19;
     /// The rows that kernels make at a time.
     const AT_A_TIME: usize = 8;
-    let of_row = (depth * size_of::<T>()).max(1);
-    let most = (HELD / of_row / AT_A_TIME * AT_A_TIME).max(AT_A_TIME);
-    (0..rows).step_by(most).map(move |start| start..rows.min(start + most))
+    let of_row = (terms * size_of::<T>()).max(1);
+    (HELD / of_row / AT_A_TIME * AT_A_TIME).max(AT_A_TIME)
 }
 
-/// Pieces as even as whole vectors can be, none wider than what registers hold, unless too little work is in one.
-fn pieces<T>(rows: usize, depth: usize, lanes: usize) -> Parts {
-    let vectors = lanes.div_ceil(vector::<T>());
-    Parts { all: lanes, unit: vector::<T>(), count: vectors.div_ceil(most::<T>(rows, depth)).max(1) }
-}
-
-/// The most vectors of lanes in a piece.
+/// The most vectors of lanes in a piece, where they come from the innermost cache: as many as registers hold, unless too
+/// little work is in one.
 fn most<T>(rows: usize, depth: usize) -> usize {
     /// Multiplications in a piece that are worth a call.
     const WORTH: usize = 64 * 64 * 24;
@@ -79,7 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn widths<T>(rows: usize, depth: usize, lanes: usize) -> Vec<usize> {
-        pieces::<T>(rows, depth, lanes).iter().map(|piece| piece.len()).collect()
+        pieces::<T>(lanes, most::<T>(rows, depth)).iter().map(|piece| piece.len()).collect()
     }
 
     #[test]
@@ -94,9 +137,33 @@ mod tests {
         assert_eq!([widths::<f64>(0, 0, 50), widths::<f64>(700, 7, 0)], [vec![50], vec![0]]);
     }
 
-    /// Every number of a product against the sum of its definition, its bits against those of a single call, and nothing
-    /// beside the rows is touched.
-    fn check<T: Scalar>([rows, depth, lanes]: [usize; 3], beside: usize, transposed: bool, accum: Accum) {
+    #[test]
+    fn long_sums_are_made_in_even_parts() {
+        let lengths = |terms, most| parts(terms, most).iter().map(|part| part.len()).collect::<Vec<_>>();
+        assert_eq!([lengths(768, 384), lengths(384, 384), lengths(0, 384)], [vec![384, 384], vec![384], vec![0]]);
+        assert_eq!(lengths(1024, 384), [341, 341, 342]);
+    }
+
+    /// What is made at once by kernels of 512 bits, and of 256.
+    #[test]
+    fn products_are_cut_for_the_machine() {
+        let matrix = faer::Mat::<f64>::zeros(768, 768);
+        let of = |registers, matrix, lanes| Cut::of::<f64>(registers, matrix, lanes);
+        let large = Cut { rows: 80, terms: usize::MAX, vectors: 3 };
+        // By columns, as the adjoints read it.
+        let (by_columns, by_rows) = (matrix.as_ref(), matrix.as_ref().transpose());
+        assert_eq!([24, 25].map(|lanes| of(Registers::Large, by_rows, lanes)), [None, Some(large)]);
+        let small = Cut { rows: usize::MAX, terms: 384, vectors: 6 };
+        assert_eq!([7, 8].map(|lanes| of(Registers::Small, by_rows, lanes)), [None, Some(small)]);
+        let transposed = Cut { rows: 256, terms: 128, vectors: 6 };
+        assert_eq!(of(Registers::Small, by_columns, 200), Some(transposed));
+        assert_eq!(of(Registers::Small, by_rows.subcols(0, 384), 200), None);
+        assert_eq!(of(Registers::Small, by_columns.subcols(0, 128), 200), None);
+    }
+
+    /// Every number of a product against the sum of its definition, and nothing beside the rows is touched; its bits are those
+    /// of all lanes at once.
+    fn check<T: Scalar>([rows, depth, lanes]: [usize; 3], beside: usize, transposed: bool, accum: Accum, cut: Cut) {
         let number = |k: usize| T::from_f64(crate::scalar::test_number(k));
         let (matrix, x): (Vec<T>, Vec<T>) =
             ((0..rows * depth).map(number).collect(), (0..depth * lanes).map(|k| number(k + 7)).collect());
@@ -107,13 +174,15 @@ mod tests {
             false => MatRef::from_row_major_slice(&matrix, rows, depth),
         };
         let x = MatRef::from_row_major_slice(&x, depth, lanes);
-        let mut out = before.clone();
-        let view = MatMut::from_column_major_slice_with_stride_mut(&mut out, lanes, rows, stride).transpose_mut();
-        in_pieces(view, accum, matrix, x);
-        let mut at_once = before.clone();
-        let view = MatMut::from_column_major_slice_with_stride_mut(&mut at_once, lanes, rows, stride).transpose_mut();
-        matmul(view, accum, matrix, x, T::one(), Par::Seq);
-        assert!(out == at_once, "{rows} × {depth} × {lanes}: the bits depend on pieces");
+        let made = |cut: Cut| {
+            let mut out = before.clone();
+            let view = MatMut::from_column_major_slice_with_stride_mut(&mut out, lanes, rows, stride).transpose_mut();
+            in_pieces(view, accum, matrix, x, cut);
+            out
+        };
+        let out = made(cut);
+        let at_once = made(Cut { vectors: usize::MAX, ..cut });
+        assert!(out == at_once, "{rows} × {depth} × {lanes}: the bits depend on the lanes' pieces");
         for (k, (&out, &before)) in out.iter().zip(&before).enumerate() {
             let (row, lane) = (k / stride, k % stride);
             if lane >= lanes {
@@ -128,15 +197,6 @@ mod tests {
         }
     }
 
-    /// Of more rows than a block holds, in both precisions.
-    #[test]
-    fn blocks_of_rows_make_one_product() {
-        assert!(blocks::<f64>(130, 515).count() > 1 && blocks::<f32>(250, 560).count() > 1);
-        check::<f64>([130, 515, 49], 0, false, Accum::Replace);
-        check::<f64>([130, 515, 49], 3, true, Accum::Add);
-        check::<f32>([250, 560, 101], 0, true, Accum::Replace);
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
 
@@ -146,10 +206,13 @@ mod tests {
             beside in 0usize..3,
             transposed: bool,
             adds: bool,
+            cut in [1usize..80, 1usize..320, 2usize..8],
         ) {
             let accum = if adds { Accum::Add } else { Accum::Replace };
-            check::<f64>(shape, beside, transposed, accum);
-            check::<f32>(shape, beside, transposed, accum);
+            let [rows, terms, vectors] = cut;
+            let cut = Cut { rows, terms, vectors };
+            check::<f64>(shape, beside, transposed, accum, cut);
+            check::<f32>(shape, beside, transposed, accum, cut);
         }
     }
 }

@@ -24,6 +24,8 @@ use std::time::Duration;
 const USAGE: &str = "usage: colorjet-peers write|serve DIR [f32|f64], machine, or rust [SECONDS]";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // Whoever calls computes with the others; otherwise every call hands its work over, which takes some microseconds.
+    rayon::ThreadPoolBuilder::new().use_current_thread().build_global()?;
     let words: Vec<String> = env::args().skip(1).collect();
     match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["write", dir] | ["write", dir, "f64"] => workloads::write::<f64>(Path::new(dir)),
