@@ -149,6 +149,8 @@ struct Chained<'a, T> {
 }
 
 impl<T: Scalar> Sink<T> for Chained<'_, T> {
+    const REUSES: bool = true;
+
     #[expect(clippy::needless_range_loop, reason = "as in the kernel")]
     #[inline(always)]
     fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, mut sums: [[T; V]; B]) {

@@ -56,6 +56,9 @@ impl Term {
 /// What becomes of the sums of some channels, from the `first` on, at some numbers of a line. They are handed on by value,
 /// or the compiler keeps them in memory.
 pub(super) trait Sink<T: Scalar> {
+    /// Whether each is used several times, so that registers must be left for what it is added to.
+    const REUSES: bool = false;
+
     fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, sums: [[T; V]; B]);
 }
 
@@ -161,13 +164,13 @@ impl<T: Scalar> Sum<'_, T> {
     ///
     /// `space` is for the weights of [`MOST_CHANNELS`] channels.
     #[inline(always)]
-    pub(super) fn shared(
+    pub(super) fn shared<S: Sink<T>>(
         &self,
         registers: Registers,
         weights: &[T],
         channels: usize,
         space: &mut [T],
-        sink: &mut impl Sink<T>,
+        sink: &mut S,
     ) {
         let mut done = 0;
         while done < channels {
@@ -178,9 +181,13 @@ impl<T: Scalar> Sum<'_, T> {
                 (256.., 4..) => self.channels::<4, 32, 16, 8>(weights, space, sink),
                 (256.., 2..) => self.channels::<2, 64, 16, 8>(weights, space, sink),
                 (256.., _) => self.channels::<1, 64, 16, 8>(weights, space, sink),
+                (128.., 5 | 8..) if !S::REUSES => self.channels::<5, 16, 8, 8>(weights, space, sink),
+                (128.., 3 | 6) if !S::REUSES => self.channels::<3, 24, 16, 8>(weights, space, sink),
                 (128.., 4..) => self.channels::<4, 16, 8, 8>(weights, space, sink),
                 (128.., 2..) => self.channels::<2, 32, 16, 8>(weights, space, sink),
                 (128.., _) => self.channels::<1, 64, 16, 8>(weights, space, sink),
+                (_, 5 | 8..) if !S::REUSES => self.channels::<5, 8, 4, 4>(weights, space, sink),
+                (_, 3 | 6) if !S::REUSES => self.channels::<3, 12, 8, 4>(weights, space, sink),
                 (_, 4..) => self.channels::<4, 8, 4, 4>(weights, space, sink),
                 (_, 2..) => self.channels::<2, 16, 8, 4>(weights, space, sink),
                 (..) => self.channels::<1, 32, 16, 4>(weights, space, sink),
