@@ -50,6 +50,7 @@ impl Cut {
             }),
             Registers::Small => {
                 const LANES: usize = 48;
+                // Terms of a transposed matrix lie in as many pages, of which few are known at a time.
                 let (rows, most) = if matrix.row_stride() == 1 { (256, 128) } else { (usize::MAX, 384) };
                 let cut = Cut { rows, terms: most, vectors: LANES / vector::<T>() };
                 (terms > most && lanes >= vector::<T>()).then_some(cut)

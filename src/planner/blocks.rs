@@ -239,5 +239,8 @@ mod tests {
             assert_eq!(lane_width_of_sums(lanes, 1 << 10, Points::Many), width, "{lanes} lanes");
         }
         assert_eq!(lane_width_of_sums(784, LARGE, Points::One), lane_width(784, LARGE, Points::One));
+        // Of two blocks the first has what whole vectors leave, if that is little.
+        let widths = [48, 49, 50, 51, 52].map(|lanes| lane_width_of_sums(lanes, LARGE, Points::One));
+        assert_eq!(widths, [24, 25, 26, 27, 26]);
     }
 }
