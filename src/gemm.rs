@@ -163,8 +163,14 @@ mod tests {
     }
 
     /// Every number of a product against the sum of its definition, and nothing beside the rows is touched; its bits are those
-    /// of all lanes at once.
-    fn check<T: Scalar>([rows, depth, lanes]: [usize; 3], beside: usize, transposed: bool, accum: Accum, cut: Cut) {
+    /// of the `same` product cut otherwise.
+    fn check<T: Scalar>(
+        [rows, depth, lanes]: [usize; 3],
+        beside: usize,
+        transposed: bool,
+        accum: Accum,
+        [cut, same]: [Cut; 2],
+    ) {
         let number = |k: usize| T::from_f64(crate::scalar::test_number(k));
         let (matrix, x): (Vec<T>, Vec<T>) =
             ((0..rows * depth).map(number).collect(), (0..depth * lanes).map(|k| number(k + 7)).collect());
@@ -182,8 +188,7 @@ mod tests {
             out
         };
         let out = made(cut);
-        let at_once = made(Cut { vectors: usize::MAX, ..cut });
-        assert!(out == at_once, "{rows} × {depth} × {lanes}: the bits depend on the lanes' pieces");
+        assert!(out == made(same), "{rows} × {depth} × {lanes}: the bits depend on pieces");
         for (k, (&out, &before)) in out.iter().zip(&before).enumerate() {
             let (row, lane) = (k / stride, k % stride);
             if lane >= lanes {
@@ -198,6 +203,22 @@ mod tests {
         }
     }
 
+    /// A single call.
+    const WHOLE: Cut = Cut { rows: usize::MAX, terms: usize::MAX, vectors: usize::MAX };
+
+    /// Of more rows than a block holds, in both precisions.
+    #[test]
+    fn blocks_of_rows_make_one_product() {
+        fn of_shape<T: Scalar>(shape: [usize; 3], beside: usize, transposed: bool, accum: Accum) {
+            let cut = Cut { rows: rows_in_cache::<T>(shape[1]), vectors: held::<T>(), ..WHOLE };
+            assert!(cut.rows < shape[0]);
+            check::<T>(shape, beside, transposed, accum, [cut, WHOLE]);
+        }
+        of_shape::<f64>([130, 515, 49], 0, false, Accum::Replace);
+        of_shape::<f64>([130, 515, 49], 3, true, Accum::Add);
+        of_shape::<f32>([250, 560, 101], 0, true, Accum::Replace);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
 
@@ -207,13 +228,15 @@ mod tests {
             beside in 0usize..3,
             transposed: bool,
             adds: bool,
+            whole: bool,
             cut in [1usize..80, 1usize..320, 2usize..8],
         ) {
             let accum = if adds { Accum::Add } else { Accum::Replace };
             let [rows, terms, vectors] = cut;
-            let cut = Cut { rows, terms, vectors };
-            check::<f64>(shape, beside, transposed, accum, cut);
-            check::<f32>(shape, beside, transposed, accum, cut);
+            let cut = if whole { Cut { vectors, ..WHOLE } } else { Cut { rows, terms, vectors } };
+            let same = Cut { vectors: usize::MAX, ..cut };
+            check::<f64>(shape, beside, transposed, accum, [cut, same]);
+            check::<f32>(shape, beside, transposed, accum, [cut, same]);
         }
     }
 }

@@ -1,4 +1,7 @@
 //! Tangents of one point that are kept until there are adjoints.
+//!
+//! Exact as the nodal sums are: tangents need the values and no adjoint, and the same terms are summed in the same order, only
+//! later.
 
 use crate::buffer::Buffer;
 use crate::compress::{Colors, InputLanes};
@@ -36,6 +39,12 @@ impl Kept {
             Beside::Adjoints => (Second::None, blocks.clone()),
         };
         Kept { sweep: Forward::new(net, second, true, read, |_| false), inputs }
+    }
+
+    /// Whether they are as few as caches hold, or are carried beside values, all of which are kept anyway.
+    pub(super) fn is_worth_it(&self) -> bool {
+        const HELD: usize = 1 << 17;
+        self.beside() == Beside::Values || self.size() <= HELD
     }
 
     pub(crate) fn beside(&self) -> Beside {

@@ -289,8 +289,10 @@ impl Units {
         }
         let (adjoints, tangents) = self.sweeps(net, with_jacobian);
         let read = |id: LayerId| self.layers.iter().any(|(curved, _)| net.operands(*curved).contains(&id));
+        // Kept tangents have seeds of their own, which know nothing of rotated weights.
         let beside = beside(lanes, inputs.blocks()).filter(|_| !self.input_colors.are_rotated());
-        let kept = beside.map(|beside| Box::new(Kept::new(net, beside, &self.input_colors, &inputs, read)));
+        let kept = beside.map(|beside| Kept::new(net, beside, &self.input_colors, &inputs, read));
+        let kept = kept.filter(Kept::is_worth_it).map(Box::new);
         let added_up = self.added_up;
         let nodal = Nodal { adjoints, tangents, kept, inputs, rows, seeds, sums, added_up, tiles: None };
         Ok((nodal, pattern, readout))

@@ -410,22 +410,22 @@ impl<'a, T: Scalar> Run<'a, T> {
 
     /// Runs tasks side by side if there are enough of them for all threads; otherwise one after the other, each
     /// spread over the threads.
-    fn tasks<M: Send>(
+    fn tasks(
         &self,
         spread: Spread,
-        made: &mut [M],
-        f: impl Fn(usize, Spread, &mut LaneSpace<T>, &mut M) + Sync,
+        packed: &mut [Packed<T>],
+        f: impl Fn(usize, Spread, &mut LaneSpace<T>, &mut Packed<T>) + Sync,
     ) {
         let call = |spread| {
             let f = &f;
-            move |(task, made): (usize, &mut M)| {
-                lend(&self.workspace.lanes, |space| f(task, spread, space, made));
+            move |(task, packed): (usize, &mut Packed<T>)| {
+                lend(&self.workspace.lanes, |space| f(task, spread, space, packed));
             }
         };
         if self.tasks_apart {
-            made.par_iter_mut().enumerate().for_each(call(Spread::Here));
+            packed.par_iter_mut().enumerate().for_each(call(Spread::Here));
         } else {
-            made.iter_mut().enumerate().for_each(call(spread));
+            packed.iter_mut().enumerate().for_each(call(spread));
         }
     }
 
