@@ -9,14 +9,20 @@ SHORTEST = 0.02
 # Seconds before a sample, in which the threads of the library before it stop waiting for more work.
 PAUSE = 0.1
 
+# Seconds of runs before a sample: threads that were idle may be kept on one core for some tens of milliseconds.
+WARM_UP = 0.1
+
 # A way this many times slower than the fastest at first sight is not measured again.
 HOPELESS = 3
 
 
-def sample(way, repeats):
-    if repeats > 1:
-        # Short ones find the caches as a loop would.
+def warm_up(way):
+    start = time.perf_counter()
+    while time.perf_counter() - start < WARM_UP:
         way.run()
+
+
+def sample(way, repeats):
     start = time.perf_counter()
     for _ in range(repeats):
         way.run()
@@ -27,6 +33,9 @@ def first_look(way):
     """(seconds, repeats that fill a sample)."""
     seconds = min(sample(way, 1) for _ in range(2))
     repeats = max(1, round(SHORTEST / (seconds * way.evaluations)))
+    if repeats > 1:
+        # Short ones find the caches as a loop would.
+        warm_up(way)
     return min(seconds, sample(way, repeats)), repeats
 
 
@@ -42,6 +51,7 @@ def in_turns(ways, own, rounds):
     for _ in range(rounds):
         for name in close:
             time.sleep(PAUSE)
+            warm_up(ways[name])
             samples[name].append(sample(ways[name], looks[name][1]))
         time.sleep(PAUSE)
         numbers.append(own())

@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// Fewest samples of a time.
 const LEAST: usize = 3;
 
+/// Time of runs before those that are timed: threads that were idle may be kept on one core for some tens of milliseconds.
+const WARM_UP: Duration = Duration::from_millis(100);
+
 /// Runs shorter than this are timed in groups that take about as long.
 const SHORTEST: f64 = 100e-6;
 
@@ -161,12 +164,12 @@ fn sample(budget: Duration, mut run: impl FnMut() -> colorjet::Result<()>) -> co
         Ok(start.elapsed().as_secs_f64() / f64::from(size))
     };
     let start = Instant::now();
-    let mut samples = vec![group(1)?];
-    let size = (SHORTEST / samples[0]).ceil().max(1.0) as u32;
-    if size > 1 {
-        // One short run alone says little.
-        samples.clear();
+    let mut last = group(1)?;
+    while start.elapsed() < WARM_UP {
+        last = group(1)?;
     }
+    let size = (SHORTEST / last).ceil().max(1.0) as u32;
+    let (start, mut samples) = (Instant::now(), Vec::new());
     while samples.len() < LEAST || start.elapsed() < budget {
         samples.push(group(size)?);
     }
