@@ -13,7 +13,7 @@
 use super::Wanted;
 use super::frame::Frame;
 use super::fused::only_reader;
-use super::kernel::{Factor, Factors, Sink, Sum};
+use super::kernel::{Factor, Factors, MOST_NUMBERS, Sink, Sum};
 use super::linear::{InBox, Read};
 use super::lines::Carried;
 use super::locals::Local;
@@ -129,6 +129,7 @@ impl<T: Scalar> InBox<'_, T> {
                     out: &mut *out,
                     targets: &chain.targets[targets.clone()],
                     weights: &weights[channels.start..],
+                    beside: [T::zero(); MOST_NUMBERS],
                     slopes: Factors { numbers: &slopes[channels.start * line..], line },
                 };
                 vectorized_within(
@@ -146,45 +147,55 @@ struct Chained<'a, T> {
     targets: &'a [Target],
     weights: &'a [T],
     slopes: Factors<'a, T>,
+    /// Where what does not lie within a line is summed before it is brought there; zero between.
+    beside: [T; MOST_NUMBERS],
 }
 
 impl<T: Scalar> Sink<T> for Chained<'_, T> {
-    const REUSES: bool = true;
-
     #[expect(clippy::needless_range_loop, reason = "as in the kernel")]
     #[inline(always)]
     fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, mut sums: [[T; V]; B]) {
+        let (all_weights, line, out) = (self.weights, self.slopes.line, &mut *self.out);
+        // Told once, the compiler needs a single comparison where something is read.
+        let last_weight = all_weights.len().checked_sub(B).expect("weights for all channels");
+        let last = out.len().checked_sub(V).expect("a line for each target");
+        let last_within = line.checked_sub(V).expect("numbers of a line");
         for b in 0..B {
             sums[b] = self.slopes.times(first + b, at, sums[b]);
         }
         for target in self.targets {
-            let weights = self.weights[target.weights + first..].first_chunk::<B>().expect("a weight for each channel");
-            let line = &mut self.out[target.line..][..self.slopes.line];
+            let weight = target.weights + first;
+            assert!(weight <= last_weight, "a weight for each channel");
+            let weights: &[T; B] = all_weights[weight..].first_chunk().expect("a weight for each channel");
             let there = at.wrapping_add_signed(-target.step);
-            let Some(out) = line.get_mut(there..).and_then(|out| out.first_chunk_mut()) else {
-                beside(weights, sums, at as isize - target.step, line);
-                continue;
+            let within = there <= last_within;
+            let sum = if within {
+                let there = target.line + there;
+                assert!(there <= last, "a line for each target");
+                out[there..].first_chunk_mut().expect("a line for each target")
+            } else {
+                self.beside.first_chunk_mut().expect("as many numbers")
             };
-            let mut new: [T; V] = *out;
+            let mut new: [T; V] = *sum;
             for b in 0..B {
                 add_product(&mut new, weights[b], &sums[b]);
             }
-            *out = new;
+            *sum = new;
+            if !within {
+                bring(&mut self.beside[..V], at as isize - target.step, &mut out[target.line..][..line]);
+            }
         }
     }
 }
 
-/// Where some numbers are beside the line. Not inline, or all sums are kept in memory for it.
+/// Adds those numbers that lie within a line, and clears them all.
 #[cold]
 #[inline(never)]
-fn beside<T: Scalar, const B: usize, const V: usize>(
-    weights: &[T; B],
-    sums: [[T; V]; B],
-    first: isize,
-    line: &mut [T],
-) {
-    for (v, there) in (first..).take(V).enumerate() {
-        let Some(out) = usize::try_from(there).ok().and_then(|there| line.get_mut(there)) else { continue };
-        *out = weights.iter().zip(&sums).fold(*out, |sum, (&weight, of)| of[v].mul_add(weight, sum));
+fn bring<T: Scalar>(numbers: &mut [T], first: isize, line: &mut [T]) {
+    for (number, there) in numbers.iter_mut().zip(first..) {
+        if let Some(out) = usize::try_from(there).ok().and_then(|there| line.get_mut(there)) {
+            *out += *number;
+        }
+        *number = T::zero();
     }
 }

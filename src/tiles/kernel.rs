@@ -8,6 +8,9 @@ use std::ops::Range;
 /// Most channels of a sum that are made together.
 pub(super) const MOST_CHANNELS: usize = 8;
 
+/// Most numbers of a channel that are made together.
+pub(super) const MOST_NUMBERS: usize = 64;
+
 /// A line of an operand times the weights of some channels, for one lane of theirs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Product {
@@ -56,9 +59,6 @@ impl Term {
 /// What becomes of the sums of some channels, from the `first` on, at some numbers of a line. They are handed on by value,
 /// or the compiler keeps them in memory.
 pub(super) trait Sink<T: Scalar> {
-    /// Whether each is used several times, so that registers must be left for what it is added to.
-    const REUSES: bool = false;
-
     fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, sums: [[T; V]; B]);
 }
 
@@ -181,13 +181,13 @@ impl<T: Scalar> Sum<'_, T> {
                 (256.., 4..) => self.channels::<4, 32, 16, 8>(weights, space, sink),
                 (256.., 2..) => self.channels::<2, 64, 16, 8>(weights, space, sink),
                 (256.., _) => self.channels::<1, 64, 16, 8>(weights, space, sink),
-                (128.., 5 | 8..) if !S::REUSES => self.channels::<5, 16, 8, 8>(weights, space, sink),
-                (128.., 3 | 6) if !S::REUSES => self.channels::<3, 24, 16, 8>(weights, space, sink),
+                (128.., 5 | 8..) => self.channels::<5, 16, 8, 8>(weights, space, sink),
+                (128.., 3 | 6) => self.channels::<3, 24, 16, 8>(weights, space, sink),
                 (128.., 4..) => self.channels::<4, 16, 8, 8>(weights, space, sink),
                 (128.., 2..) => self.channels::<2, 32, 16, 8>(weights, space, sink),
                 (128.., _) => self.channels::<1, 64, 16, 8>(weights, space, sink),
-                (_, 5 | 8..) if !S::REUSES => self.channels::<5, 8, 4, 4>(weights, space, sink),
-                (_, 3 | 6) if !S::REUSES => self.channels::<3, 12, 8, 4>(weights, space, sink),
+                (_, 5 | 8..) => self.channels::<5, 8, 4, 4>(weights, space, sink),
+                (_, 3 | 6) => self.channels::<3, 12, 8, 4>(weights, space, sink),
                 (_, 4..) => self.channels::<4, 8, 4, 4>(weights, space, sink),
                 (_, 2..) => self.channels::<2, 16, 8, 4>(weights, space, sink),
                 (..) => self.channels::<1, 32, 16, 4>(weights, space, sink),
@@ -203,7 +203,7 @@ impl<T: Scalar> Sum<'_, T> {
         space: &mut [T],
         sink: &mut impl Sink<T>,
     ) -> usize {
-        const { assert!(B <= MOST_CHANNELS) };
+        const { assert!(B <= MOST_CHANNELS && V <= MOST_NUMBERS) };
         // Side by side in the order in which they are needed: the loops below have no time to look for them.
         let (space, _) = space.as_chunks_mut::<B>();
         for (of_term, term) in space.iter_mut().zip(self.terms) {
@@ -225,10 +225,18 @@ impl<T: Scalar> Sum<'_, T> {
         first: usize,
         sink: &mut impl Sink<T>,
     ) -> usize {
-        while at + V <= self.run.end {
+        let Sum { terms, second, from, ref run } = *self;
+        if at + V > run.end {
+            return at;
+        }
+        // Told once, the compiler needs a single comparison where a line is read.
+        let last = from.len().checked_sub(V).expect("a line of the block");
+        while at + V <= run.end {
             let mut sum = [[T::zero(); V]; B];
-            for (term, weights) in self.terms.iter().zip(weights) {
-                let from = self.from[term.at(self.second, at)..].first_chunk().expect("a line of the block");
+            for (term, weights) in terms.iter().zip(weights) {
+                let number = term.at(second, at);
+                assert!(number <= last, "a line of the block");
+                let from = from[number..].first_chunk().expect("a line of the block");
                 for b in 0..B {
                     add_product(&mut sum[b], weights[b], from);
                 }
