@@ -109,6 +109,7 @@ mod strategy;
 mod tape;
 mod tiles;
 mod vectors;
+mod windows;
 mod workspace;
 
 pub use activation::{Activation, Custom};

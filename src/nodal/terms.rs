@@ -3,6 +3,7 @@
 use crate::layer::Lanes;
 use crate::rows::Rows;
 use crate::scalar::Scalar;
+use crate::windows::Windows;
 use std::ops::Range;
 
 /// `ā σ''` of a function, `2 c̄` of a product, for every adjoint lane and sample.
@@ -239,7 +240,7 @@ fn add_alike_of_lanes<T: Scalar, const V: usize, const L: usize>(
 /// The vector that begins at a number of a row.
 #[inline(always)]
 fn at_place<T, const V: usize>(row: &[T], place: usize) -> &[T; V] {
-    row[place..].first_chunk().expect("whole vectors")
+    Windows::new(row).at(place)
 }
 
 /// `sum += weight · a · b`. The sum is copied out and back, or the compiler splits it into single numbers.

@@ -21,6 +21,7 @@ use super::push::MANY_CHANNELS;
 use crate::layer::stencil::{Fan, Position, Weights};
 use crate::network::{LayerId, Network};
 use crate::scalar::{Scalar, add_product, vectorized_within};
+use crate::windows::Windows;
 use std::ops::Range;
 
 /// Whether the only reader of a function makes its lanes, those of a fused layer, on the way: all its channels, few of
@@ -155,18 +156,16 @@ impl<T: Scalar> Sink<T> for Chained<'_, T> {
     #[expect(clippy::needless_range_loop, reason = "as in the kernel")]
     #[inline(always)]
     fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, mut sums: [[T; V]; B]) {
-        let (all_weights, line, out) = (self.weights, self.slopes.line, &mut *self.out);
-        // Told once, the compiler needs a single comparison where something is read.
-        let last_weight = all_weights.len().checked_sub(B).expect("weights for all channels");
+        let (line, out) = (self.slopes.line, &mut *self.out);
+        let weights = Windows::<T, B>::new(self.weights);
+        // As there, a single comparison for each line that is written.
         let last = out.len().checked_sub(V).expect("a line for each target");
         let last_within = line.checked_sub(V).expect("numbers of a line");
         for b in 0..B {
             sums[b] = self.slopes.times(first + b, at, sums[b]);
         }
         for target in self.targets {
-            let weight = target.weights + first;
-            assert!(weight <= last_weight, "a weight for each channel");
-            let weights: &[T; B] = all_weights[weight..].first_chunk().expect("a weight for each channel");
+            let weights = weights.at(target.weights + first);
             let there = at.wrapping_add_signed(-target.step);
             let within = there <= last_within;
             let sum = if within {

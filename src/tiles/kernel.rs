@@ -3,6 +3,7 @@
 #![expect(clippy::needless_range_loop, reason = "sums that are told by iterators or in closures are kept in memory")]
 
 use crate::scalar::{Registers, Scalar, add_product, add_products};
+use crate::windows::Windows;
 use std::ops::Range;
 
 /// Most channels of a sum that are made together.
@@ -92,7 +93,7 @@ impl<T: Scalar> Factors<'_, T> {
     /// The factors of some numbers, times these.
     #[inline(always)]
     pub(super) fn times<const V: usize>(&self, channel: usize, at: usize, sum: [T; V]) -> [T; V] {
-        let mut scaled: [T; V] = *self.numbers[channel * self.line + at..].first_chunk().expect("a line for each");
+        let mut scaled = *Windows::new(self.numbers).at(channel * self.line + at);
         scaled.iter_mut().zip(&sum).for_each(|(factor, &s)| *factor *= s);
         scaled
     }
@@ -229,16 +230,13 @@ impl<T: Scalar> Sum<'_, T> {
         if at + V > run.end {
             return at;
         }
-        // Told once, the compiler needs a single comparison where a line is read.
-        let last = from.len().checked_sub(V).expect("a line of the block");
+        let from = Windows::new(from);
         while at + V <= run.end {
             let mut sum = [[T::zero(); V]; B];
             for (term, weights) in terms.iter().zip(weights) {
-                let number = term.at(second, at);
-                assert!(number <= last, "a line of the block");
-                let from = from[number..].first_chunk().expect("a line of the block");
+                let line = from.at(term.at(second, at));
                 for b in 0..B {
-                    add_product(&mut sum[b], weights[b], from);
+                    add_product(&mut sum[b], weights[b], line);
                 }
             }
             sink.take(first, at, sum);
@@ -264,13 +262,16 @@ impl<T: Scalar> Sum<'_, T> {
         offset: i64,
         sink: &mut impl Sink<T>,
     ) -> usize {
+        if at + V > self.run.end {
+            return at;
+        }
+        let [from, weights] = [self.from, weights].map(Windows::new);
         while at + V <= self.run.end {
             let mut sum = [T::zero(); V];
             let first = (at as i64 + offset) as usize;
             for term in self.terms {
-                let from: &[T; V] = self.from[term.at(self.second, at)..].first_chunk().expect("a line of the block");
-                let weights = weights[term.weight as usize * positions + first..].first_chunk().expect("a weight");
-                add_products(&mut sum, weights, from);
+                let weights = weights.at(term.weight as usize * positions + first);
+                add_products(&mut sum, weights, from.at(term.at(self.second, at)));
             }
             sink.take(0, at, [sum]);
             at += V;

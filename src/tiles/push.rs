@@ -13,6 +13,7 @@
 
 use super::kernel::{Factor, Product, Term};
 use crate::scalar::{Registers, Scalar, add_product};
+use crate::windows::Windows;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -224,10 +225,10 @@ impl<T: Scalar> Push<'_, T> {
     #[inline(always)]
     fn sum<const B: usize, const V: usize>(&self, at: usize, block: &Block<'_, B>) -> [[T; V]; B] {
         let mut sum = [[T::zero(); V]; B];
+        let (from, weights) = (Windows::new(self.from), Windows::<T, B>::new(self.weights));
         for source in block.sources {
-            let from = self.from[source.at(self.second, at)..].first_chunk().expect("a line of the block");
-            let weights = &self.weights[source.weight as usize + block.done..];
-            let weights: &[T; B] = weights.first_chunk().expect("a weight for each target");
+            let from = from.at(source.at(self.second, at));
+            let weights = weights.at(source.weight as usize + block.done);
             for b in 0..B {
                 add_product(&mut sum[b], weights[b], from);
             }

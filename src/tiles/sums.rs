@@ -10,6 +10,7 @@ use crate::layer::Kind;
 use crate::layer::stencil::minus;
 use crate::network::LayerId;
 use crate::scalar::{Scalar, add_products, vectorized};
+use crate::windows::Windows;
 use std::sync::Arc;
 
 impl Tiles {
@@ -88,7 +89,7 @@ struct Strided<'a, T> {
 impl<'a, T> Strided<'a, T> {
     #[inline(always)]
     fn at<const V: usize>(&self, channel: usize, number: usize) -> &'a [T; V] {
-        self.numbers[channel * self.stride + number..].first_chunk().expect("a line for each channel")
+        Windows::new(self.numbers).at(channel * self.stride + number)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::layer::stencil::AXES;
 use crate::layer::window::{Links, Side, Window};
 use crate::rows::Rows;
 use crate::scalar::{Registers, Scalar, add_product};
+use crate::windows::Windows;
 use std::ops::Range;
 
 /// One application of the convolution or of its transpose. Both are the same sum over links:
@@ -144,7 +145,11 @@ impl<'a, T: Scalar> Sweep<'a, T> {
         let width = self.from.width;
         let taps = self.kernel[0] * self.kernel[1] * self.kernel[2];
         let group = channel / self.made;
-        let weight = &self.weight[group * self.read * taps * self.made + channel % self.made..];
+        if done + V > len {
+            return done;
+        }
+        let weight = Windows::<T, B>::new(&self.weight[group * self.read * taps * self.made + channel % self.made..]);
+        let from = Windows::new(self.from.data);
         let first = group * self.read;
         let [_, from_b, from_c] = self.from_len;
         let from_positions = self.from_len[0] * from_b * from_c;
@@ -158,10 +163,8 @@ impl<'a, T: Scalar> Sweep<'a, T> {
                         let (row, tap) = (row + p2, tap + t2);
                         // Innermost, since here nothing has to be found.
                         for read in 0..self.read {
-                            let from = self.from.data[(row + read * from_positions) * width + done..].first_chunk();
-                            let from = from.expect("V numbers");
-                            let weight = weight[(read * taps + tap) * self.made..].first_chunk();
-                            let weight: &[T; B] = weight.expect("a weight for each channel");
+                            let from = from.at((row + read * from_positions) * width + done);
+                            let weight = weight.at((read * taps + tap) * self.made);
                             for b in 0..B {
                                 add_product(&mut sum[b], weight[b], from);
                             }
