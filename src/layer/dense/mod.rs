@@ -90,20 +90,24 @@ impl<T: Scalar> Dense<T> {
 
     /// `out ← W x`, where the first rows of `x` are zero and not looked at.
     pub(crate) fn forward_behind(&self, zeros: usize, rows: Range<usize>, x: Rows<'_, T>, out: &mut [T], width: usize) {
-        let (count, depth) = (rows.len(), self.weight.ncols());
+        let depth = self.weight.ncols();
         // Whole vectors of lanes, and what is left over.
         let few = if zeros == 0 { few::lanes::<T>(depth, width) } else { 0 };
         let whole = width - few;
-        if few > 0 {
-            let weight = &self.weight.as_slice().expect("standard layout")[rows.start * depth..rows.end * depth];
-            few::multiply(weight, depth, x.after(whole), &mut out[whole..], width);
-        }
-        if whole > 0 {
-            let weight = self.matrix().submatrix(rows.start, zeros, count, depth - zeros);
-            let x = MatRef::from_row_major_slice_with_stride(x.skip(zeros).data, depth - zeros, whole, x.stride);
-            // By columns, since faer 0.24 takes the stride of mutable rows for that of columns.
-            let out = MatMut::from_column_major_slice_with_stride_mut(out, whole, count, width).transpose_mut();
-            gemm::multiply(out, Accum::Replace, weight, x);
+        let at_a_time = if few > 0 && whole > 0 { few::rows_in_cache::<T>(depth) } else { rows.len().max(1) };
+        for (start, out) in rows.clone().step_by(at_a_time).zip(out.chunks_mut(at_a_time * width)) {
+            let rows = start..rows.end.min(start + at_a_time);
+            if whole > 0 {
+                let weight = self.matrix().submatrix(rows.start, zeros, rows.len(), depth - zeros);
+                let x = MatRef::from_row_major_slice_with_stride(x.skip(zeros).data, depth - zeros, whole, x.stride);
+                // By columns, since faer 0.24 takes the stride of mutable rows for that of columns.
+                let out = MatMut::from_column_major_slice_with_stride_mut(&mut *out, whole, rows.len(), width);
+                gemm::multiply(out.transpose_mut(), Accum::Replace, weight, x);
+            }
+            if few > 0 {
+                let weight = &self.weight.as_slice().expect("standard layout")[rows.start * depth..rows.end * depth];
+                few::multiply(weight, depth, x.after(whole), &mut out[whole..], width);
+            }
         }
     }
 
