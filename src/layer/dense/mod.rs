@@ -95,7 +95,7 @@ impl<T: Scalar> Dense<T> {
         let few = if zeros == 0 { few::lanes::<T>(depth, width) } else { 0 };
         let whole = width - few;
         let at_a_time = if few > 0 && whole > 0 { few::rows_in_cache::<T>(depth) } else { rows.len().max(1) };
-        for (start, out) in rows.clone().step_by(at_a_time).zip(out.chunks_mut(at_a_time * width)) {
+        for (start, out) in rows.clone().step_by(at_a_time).zip(out.chunks_mut((at_a_time * width).max(1))) {
             let rows = start..rows.end.min(start + at_a_time);
             if whole > 0 {
                 let weight = self.matrix().submatrix(rows.start, zeros, rows.len(), depth - zeros);
