@@ -123,8 +123,8 @@ impl<T: Scalar> InBox<'_, T> {
         out.fill(T::zero());
         self.groups(first, scratch, |channels, pulled, of_first, space| {
             for (parts, targets) in pulled.lanes.iter().zip(&chain.lanes) {
-                // Of one operand; a lane that reads nothing of it is zero.
-                let Some((_, terms)) = parts.first() else { continue };
+                // Of one operand; a lane that reads nothing of it is zero, and one that nothing reads is not made.
+                let Some((_, terms)) = parts.first().filter(|_| !targets.is_empty()) else { continue };
                 let sum = Sum { terms: &pulled.terms[terms.clone()], second: false, from, run: read.run.clone() };
                 let mut sink = Chained {
                     out: &mut *out,
