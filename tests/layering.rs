@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The levels of the house, from the ground up; modules of one level do not know each other.
 const LEVELS: [&[&str]; 15] = [
-    &["buffer", "cost", "dual", "error", "memory", "scalar", "sets", "spread"],
+    &["buffer", "cost", "dual", "error", "memory", "scalar", "sets", "spread", "windows"],
     &["activation", "gemm", "pattern", "rows", "strategy"],
     &["coloring", "layer", "spy"],
     &["network"],
