@@ -112,12 +112,12 @@ impl Elementwise {
     /// The same of `N` lanes of one sample with second order for each: loops over so few numbers take longer than these.
     #[inline(always)]
     fn forward_few<T: Scalar, const N: usize>(rows: Range<usize>, slopes: Slopes<'_, T>, block: &mut [T]) {
-        for (k, orders) in rows.zip(block.as_chunks_mut::<N>().0.chunks_exact_mut(2)) {
-            let ([p], [q], [first, second]) = (slopes.first.row(k), slopes.second.row(k), orders) else { return };
-            let (j, s) = (*first, *second);
+        let orders = block.as_chunks_mut::<N>().0.as_chunks_mut::<2>().0;
+        for (k, [first, second]) in rows.zip(orders) {
+            let (p, q, j, s) = (slopes.first.row(k)[0], slopes.second.row(k)[0], *first, *second);
             for n in 0..N {
-                second[n] = (j[n] * j[n]).mul_add(*q, *p * s[n]);
-                first[n] = *p * j[n];
+                second[n] = (j[n] * j[n]).mul_add(q, p * s[n]);
+                first[n] = p * j[n];
             }
         }
     }
