@@ -52,7 +52,8 @@
 //! # The house, from the ground up
 //!
 //! 1. `error`, `scalar`, `windows`, `memory`, `buffer`, `spread`: errors with their place, precisions, arrays in slices, limits,
-//!    aligned numbers, pieces for threads; `dual`: second-order dual numbers; `sets`: shared dependency sets; `cost`: what sweeps cost.
+//!    aligned numbers, pieces for threads; `dual`: second-order dual numbers; `sets`: shared dependency sets;
+//!    `cost`: what sweeps cost.
 //! 2. `activation`: σ, σ', σ'' of each function, vectorized; `pattern`, `rows`: structure-only matrices, blocks of lanes;
 //!    `gemm`: a matrix times a block; `strategy`: the names of what can be asked for.
 //! 3. `layer`: one file for each kind, with all that is true of it: shape, dependencies, values, both derivative rules;

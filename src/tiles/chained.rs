@@ -158,7 +158,7 @@ impl<T: Scalar> Sink<T> for Chained<'_, T> {
     fn take<const B: usize, const V: usize>(&mut self, first: usize, at: usize, mut sums: [[T; V]; B]) {
         let (line, out) = (self.slopes.line, &mut *self.out);
         let weights = Windows::<T, B>::new(self.weights);
-        // As there, a single comparison for each line that is written.
+        // As with windows, a single comparison for each line that is written.
         let last = out.len().checked_sub(V).expect("a line for each target");
         let last_within = line.checked_sub(V).expect("numbers of a line");
         for b in 0..B {

@@ -160,3 +160,33 @@ impl<T: Scalar> Linear<T> for Dense<T> {
         Weights::Ones
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scalar::test_number;
+
+    /// Of more rows than are made at a time where lanes are left over, from any row on, in both precisions.
+    #[test]
+    fn blocks_of_rows_make_one_product() {
+        fn agree<T: Scalar>(depth: usize, tolerance: f64) {
+            let count = 2 * few::rows_in_cache::<T>(depth) + 7;
+            let number = |k: usize| T::from_f64(test_number(k));
+            let weight = Array2::from_shape_fn((count, depth), |(r, k)| number(r * depth + k));
+            let dense = Dense::new(weight, None, &[depth]).expect("shapes agree");
+            for (width, rows) in [(35, 0..count), (18, 5..count), (3, 2..count - 1), (32, 1..count)] {
+                let x: Vec<T> = (0..depth * width).map(|k| number(k + 7)).collect();
+                let mut out = vec![T::one(); rows.len() * width];
+                dense.forward_behind(0, rows.clone(), Rows::new(&x, width), &mut out, width);
+                for (at, &made) in out.iter().enumerate() {
+                    let (row, lane) = (rows.start + at / width, at % width);
+                    let product = |k: usize| dense.weight[(row, k)].to_f64() * x[k * width + lane].to_f64();
+                    let sum: f64 = (0..depth).map(product).sum();
+                    assert!((made.to_f64() - sum).abs() < tolerance, "row {row}, {width} lanes: {made} for {sum}");
+                }
+            }
+        }
+        agree::<f64>(600, 1e-12);
+        agree::<f32>(600, 1e-3);
+    }
+}
