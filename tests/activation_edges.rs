@@ -219,6 +219,14 @@ fn bits_do_not_depend_on_the_place<T: Scalar>() {
                 let together = [a[k], b[k], c[k]].map(bits);
                 assert_eq!(together, alone[start + k].map(bits), "{activation:?} at {}", points[start + k]);
             }
+            // Fewer results are the same ones.
+            let z = &points[start..start + length];
+            let [mut value, mut first, mut slope] = [(); 3].map(|()| vec![T::zero(); length]);
+            activation.eval_slice(z, &mut value);
+            activation.eval_slice_first(z, &mut first, &mut slope);
+            for (fewer, all) in [(value, &a), (first, &a), (slope, &b)] {
+                assert!(fewer.iter().zip(all).all(|(&x, &y)| bits(x) == bits(y)), "{activation:?}, {start}, {length}");
+            }
         }
     }
 }

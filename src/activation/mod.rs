@@ -16,6 +16,7 @@ mod elementary;
 mod real;
 mod rules;
 mod sweep;
+mod together;
 
 pub use custom::Custom;
 

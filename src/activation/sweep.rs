@@ -6,7 +6,6 @@
 use super::Activation;
 use super::custom::Custom;
 use super::real::Real;
-use super::rules::Rule;
 use super::rules::gated::{Gelu, GeluTanh, Mish, Silu};
 use super::rules::hyperbolic::{Acosh, Asinh, Atanh, Cosh, Sinh};
 use super::rules::piecewise::{
@@ -15,6 +14,8 @@ use super::rules::piecewise::{
 use super::rules::powers::{Exp, Log, Monomial, Power, Reciprocal, Sqrt};
 use super::rules::saturating::{Erf, Sigmoid, Softplus, Tanh};
 use super::rules::trigonometric::{Acos, Asin, Atan, Cos, Sin, Tan};
+use super::rules::{Formula, Rule};
+use super::together::Together;
 use crate::scalar::{Scalar, vectorized};
 
 /// λ and λα of SELU (Klambauer et al. 2017, rounded as in PyTorch).
@@ -26,6 +27,9 @@ trait Visitor {
 
     /// A built-in function.
     fn rule<F: Rule>(self, rule: F) -> Self::Output;
+
+    /// One of those whose steps are arithmetic.
+    fn formula<F: Formula>(self, formula: F) -> Self::Output;
 
     /// A function of the user.
     fn custom(self, custom: &Custom) -> Self::Output;
@@ -64,13 +68,13 @@ impl Activation {
             Activation::Elu { alpha } => visitor.rule(Elu { scale: 1.0, factor: alpha }),
             Activation::Selu => visitor.rule(SELU),
             Activation::Celu { alpha } => visitor.rule(Celu { alpha }),
-            Activation::Tanh => visitor.rule(Tanh),
-            Activation::Sigmoid => visitor.rule(Sigmoid),
-            Activation::Softplus => visitor.rule(Softplus),
+            Activation::Tanh => visitor.formula(Tanh),
+            Activation::Sigmoid => visitor.formula(Sigmoid),
+            Activation::Softplus => visitor.formula(Softplus),
             Activation::Softsign => visitor.rule(Softsign),
             Activation::Gelu => visitor.rule(Gelu),
             Activation::GeluTanh => visitor.rule(GeluTanh),
-            Activation::Silu => visitor.rule(Silu),
+            Activation::Silu => visitor.formula(Silu),
             Activation::Mish => visitor.rule(Mish),
             Activation::Sin => visitor.rule(Sin),
             Activation::Cos => visitor.rule(Cos),
@@ -148,29 +152,55 @@ fn at<T: Scalar, R: Real, F: Rule>(rule: F, z: T) -> [T; 3] {
     )
 }
 
-// The sweeps take the rule by value: read through a reference inside the loop, its parameters would have
-// to be loaded, and converted, again for every element, and the loops would not be vectorized.
+/// Numbers whose steps are taken together: so many of each number of a vector as long as a cache line, which the compiler
+/// makes two of where the machine's are half as long.
+const TOGETHER: usize = 4;
+const LINE: usize = 64;
 
-#[inline(always)]
-fn value_sweep<T: Scalar, R: Real, F: Rule>(rule: F, z: &[T], value: &mut [T]) {
-    for (&z, v) in z.iter().zip(value) {
-        [*v, _, _] = at::<T, R, F>(rule, z);
-    }
+/// The loops for so many results: of any rule number by number, and of a formula in blocks of numbers.
+///
+/// Each result is an argument of its own, so that the compiler knows that they do not overlap. The rule is taken by value:
+/// read through a reference inside the loop, its parameters would have to be loaded, and converted, again for every
+/// element, and the loops would not be vectorized.
+macro_rules! sweeps {
+    ($one_by_one:ident, $in_blocks:ident, $($out:ident: $index:literal),+) => {
+        #[inline(always)]
+        fn $one_by_one<T: Scalar, R: Real, F: Rule>(rule: F, z: &[T], $($out: &mut [T]),+) {
+            $(let $out = &mut $out[..z.len()];)+
+            for k in 0..z.len() {
+                let results = at::<T, R, F>(rule, z[k]);
+                $($out[k] = results[$index];)+
+            }
+        }
+
+        #[inline(always)]
+        fn $in_blocks<T: Scalar, R: Real, F: Formula>(formula: F, z: &[T], $($out: &mut [T]),+) {
+            let width = const { LINE / size_of::<R>() };
+            let block = TOGETHER * width;
+            let blocks = z.len() / block;
+            for b in 0..blocks {
+                let z = &z[b * block..][..block];
+                $(let $out = &mut $out[b * block..][..block];)+
+                for k in 0..width {
+                    let mut numbers = [R::of(0.0); TOGETHER];
+                    for i in 0..TOGETHER {
+                        numbers[i] = R::of(z[i * width + k].to_f64());
+                    }
+                    let results = formula.of(Together(numbers));
+                    for i in 0..TOGETHER {
+                        $($out[i * width + k] = T::from_f64(results[$index].0[i].wide());)+
+                    }
+                }
+            }
+            let rest = blocks * block;
+            $one_by_one::<T, R, F>(formula, &z[rest..], $(&mut $out[rest..]),+);
+        }
+    };
 }
 
-#[inline(always)]
-fn first_sweep<T: Scalar, R: Real, F: Rule>(rule: F, z: &[T], value: &mut [T], slope: &mut [T]) {
-    for ((&z, v), s) in z.iter().zip(value).zip(slope) {
-        [*v, *s, _] = at::<T, R, F>(rule, z);
-    }
-}
-
-#[inline(always)]
-fn second_sweep<T: Scalar, R: Real, F: Rule>(rule: F, z: &[T], value: &mut [T], slope: &mut [T], curve: &mut [T]) {
-    for (((&z, v), s), c) in z.iter().zip(value).zip(slope).zip(curve) {
-        [*v, *s, *c] = at::<T, R, F>(rule, z);
-    }
-}
+sweeps!(value_one_by_one, value_in_blocks, value: 0);
+sweeps!(first_one_by_one, first_in_blocks, value: 0, slope: 1);
+sweeps!(second_one_by_one, second_in_blocks, value: 0, slope: 1, curve: 2);
 
 #[inline(always)]
 fn is_far<T: Scalar, F: Rule>(z: T) -> bool {
@@ -191,6 +221,10 @@ impl<T: Scalar> Visitor for Point<T> {
         in_precision_of!(T, R => at::<T, R, F>(rule, self.0))
     }
 
+    fn formula<F: Formula>(self, formula: F) -> [T; 3] {
+        self.rule(formula)
+    }
+
     fn custom(self, custom: &Custom) -> [T; 3] {
         custom.second(self.0.to_f64()).map(T::from_f64)
     }
@@ -201,12 +235,17 @@ impl<T: Scalar> Visitor for Value<'_, T> {
 
     fn rule<F: Rule>(self, rule: F) {
         let Value(z, value) = self;
-        in_precision_of!(T, R => value_sweep::<T, R, F>(rule, z, value));
+        in_precision_of!(T, R => value_one_by_one::<T, R, F>(rule, z, value));
         if F::REACH < f64::INFINITY {
             for (&z, v) in z.iter().zip(value).filter(|(z, _)| is_far::<T, F>(**z)) {
                 [*v, _, _] = far(rule, z);
             }
         }
+    }
+
+    fn formula<F: Formula>(self, formula: F) {
+        let Value(z, value) = self;
+        in_precision_of!(T, R => value_in_blocks::<T, R, F>(formula, z, value));
     }
 
     fn custom(self, custom: &Custom) {
@@ -221,7 +260,7 @@ impl<T: Scalar> Visitor for First<'_, T> {
 
     fn rule<F: Rule>(self, rule: F) {
         let First(z, value, slope) = self;
-        in_precision_of!(T, R => first_sweep::<T, R, F>(rule, z, value, slope));
+        in_precision_of!(T, R => first_one_by_one::<T, R, F>(rule, z, value, slope));
         if F::REACH < f64::INFINITY {
             for ((&z, v), s) in z.iter().zip(value).zip(slope) {
                 if is_far::<T, F>(z) {
@@ -229,6 +268,11 @@ impl<T: Scalar> Visitor for First<'_, T> {
                 }
             }
         }
+    }
+
+    fn formula<F: Formula>(self, formula: F) {
+        let First(z, value, slope) = self;
+        in_precision_of!(T, R => first_in_blocks::<T, R, F>(formula, z, value, slope));
     }
 
     fn custom(self, custom: &Custom) {
@@ -243,7 +287,7 @@ impl<T: Scalar> Visitor for Second<'_, T> {
 
     fn rule<F: Rule>(self, rule: F) {
         let Second(z, value, slope, curve) = self;
-        in_precision_of!(T, R => second_sweep::<T, R, F>(rule, z, value, slope, curve));
+        in_precision_of!(T, R => second_one_by_one::<T, R, F>(rule, z, value, slope, curve));
         if F::REACH < f64::INFINITY {
             for (((&z, v), s), c) in z.iter().zip(value).zip(slope).zip(curve) {
                 if is_far::<T, F>(z) {
@@ -251,6 +295,11 @@ impl<T: Scalar> Visitor for Second<'_, T> {
                 }
             }
         }
+    }
+
+    fn formula<F: Formula>(self, formula: F) {
+        let Second(z, value, slope, curve) = self;
+        in_precision_of!(T, R => second_in_blocks::<T, R, F>(formula, z, value, slope, curve));
     }
 
     fn custom(self, custom: &Custom) {

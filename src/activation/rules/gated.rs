@@ -3,18 +3,18 @@
 //! A derivative here is an exponential times a polynomial in `z`. The gate is constant beyond
 //! |z| = 10^3, so there `z` is clamped in the polynomial, which keeps ∞ · 0 away.
 
-use super::Rule;
 use super::saturating::logistic;
+use super::{Formula, Rule};
 use crate::activation::elementary::{exp_and_expm1, exp_of_half_square, scaled_tail};
-use crate::activation::real::Real;
+use crate::activation::real::{Arithmetic, Real};
 
 /// `z s(z)`; σ' = s(z) (1 + z s(-z)), σ'' = s(z) s(-z) (2 - z tanh(z/2)).
 #[derive(Clone, Copy)]
 pub(in crate::activation) struct Silu;
 
-impl Rule for Silu {
+impl Formula for Silu {
     #[inline(always)]
-    fn at<R: Real>(self, z: R) -> [R; 3] {
+    fn of<R: Arithmetic>(self, z: R) -> [R; 3] {
         let above = z.at_least(R::of(-1e3));
         let near = above.at_most(R::of(1e3));
         let [s, rest, first, t] = logistic(z);

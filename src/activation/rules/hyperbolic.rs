@@ -5,7 +5,7 @@
 
 use super::Rule;
 use super::trigonometric::cos_sin_of_atan;
-use crate::activation::real::Real;
+use crate::activation::real::{Arithmetic, Real};
 
 /// `sinh z`; σ' = cosh z, σ'' = sinh z.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ pub(super) mod powers;
 pub(super) mod saturating;
 pub(super) mod trigonometric;
 
-use super::real::Real;
+use super::real::{Arithmetic, Real};
 
 /// One elementwise function with its parameters.
 pub(super) trait Rule: Copy {
@@ -20,5 +20,18 @@ pub(super) trait Rule: Copy {
     /// The same, outside of the reach of the vectorized formula.
     fn far(self, z: f64) -> [f64; 3] {
         self.at(z)
+    }
+}
+
+/// A rule whose every step is arithmetic, which several numbers can take together.
+pub(super) trait Formula: Copy {
+    /// As [`Rule::at`].
+    fn of<A: Arithmetic>(self, z: A) -> [A; 3];
+}
+
+impl<F: Formula> Rule for F {
+    #[inline(always)]
+    fn at<R: Real>(self, z: R) -> [R; 3] {
+        self.of(z)
     }
 }
