@@ -2,8 +2,8 @@
 
 use super::Nodal;
 use super::terms::{
-    add_alike_in_registers, add_at_point, add_in_registers, add_terms, add_terms_alike, add_terms_of_rows, multiply,
-    weigh,
+    add_alike_in_registers, add_at_point, add_in_registers, add_squares, add_terms, add_terms_alike, add_terms_of_rows,
+    multiply, weigh,
 };
 use crate::cost;
 use crate::gemm;
@@ -100,6 +100,9 @@ impl<T: Scalar> Summing<'_, T> {
                         }
                         (1, None, 1, 8..) if !nodal.added_up => {
                             return add_at_point::<T, 8>(weights, operands, sums);
+                        }
+                        (1, None, 8.., _) if second.is_some() && !nodal.added_up && samples.is_multiple_of(8) => {
+                            return add_squares(lanes, weights, operands[0], sums);
                         }
                         (1, ..) => {
                             let lanes = [lanes, summed];

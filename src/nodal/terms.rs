@@ -61,6 +61,49 @@ pub(super) fn add_terms<T: Scalar>(
     }
 }
 
+/// The same for functions of one class, `sums += Σ_k ā σ'' a²`, each lane apart and samples in whole vectors of eight: a sum
+/// is read and written once for four units.
+#[inline(always)]
+pub(super) fn add_squares<T: Scalar>(lanes: Lanes, weights: &[T], operand: Rows<'_, T>, sums: &mut [T]) {
+    const TOGETHER: usize = 4;
+    let units = weights.len() / lanes.samples;
+    let weights = Rows::new(weights, lanes.samples);
+    let mut k = 0;
+    while k < units {
+        k += match units - k {
+            TOGETHER.. => add_squares_of::<T, TOGETHER>(lanes, k, weights, operand, sums),
+            _ => add_squares_of::<T, 1>(lanes, k, weights, operand, sums),
+        };
+    }
+}
+
+/// The terms of `U` units from the given one on; returns `U`.
+#[inline(always)]
+fn add_squares_of<T: Scalar, const U: usize>(
+    lanes: Lanes,
+    k: usize,
+    weights: Rows<'_, T>,
+    operand: Rows<'_, T>,
+    sums: &mut [T],
+) -> usize {
+    let vectors = lanes.samples / 8;
+    for (lane, sums) in sums.as_chunks_mut::<8>().0.chunks_exact_mut(vectors).enumerate() {
+        let (mut of_unit, mut factors) = ([&[][..]; U], [&[][..]; U]);
+        for (u, (of_unit, factors)) in of_unit.iter_mut().zip(&mut factors).enumerate() {
+            *of_unit = &operand.row(k + u).as_chunks::<8>().0[lane * vectors..][..vectors];
+            *factors = &weights.row(k + u).as_chunks::<8>().0[..vectors];
+        }
+        for v in 0..vectors {
+            let mut sum = sums[v];
+            for u in 0..U {
+                add_term(&mut sum, &factors[u][v], &of_unit[u][v], &of_unit[u][v]);
+            }
+            sums[v] = sum;
+        }
+    }
+    U
+}
+
 /// The same for any number of adjoint lanes, where the operands' rows are alike for all samples, with a number for each lane.
 #[inline(always)]
 pub(super) fn add_terms_alike<T: Scalar>(
@@ -334,6 +377,15 @@ mod tests {
             let [adjoint, second] = [&adjoint, &second].map(|numbers| Rows::new(numbers, samples));
             add_in_registers::<T, V>(0..UNITS, second, adjoint, lanes, operands, &mut found);
             check(&found, &exact, "in registers");
+        }
+        if samples.is_multiple_of(8) {
+            let term = |k: usize, at: usize| {
+                weights[k * samples + at % samples].to_f64() * operands[0].row(k)[at].to_f64().powi(2)
+            };
+            let exact: Vec<f64> = (0..width).map(|at| 1.0 + (0..UNITS).map(|k| term(k, at)).sum::<f64>()).collect();
+            let mut found = vec![T::one(); width];
+            add_squares(lanes, &weights, operands[0], &mut found);
+            check(&found, &exact, "squares");
         }
         // The same for all samples: the first number of each lane.
         let of_lanes = |rows: Rows<'_, T>| -> Vec<T> {
