@@ -34,10 +34,10 @@ pub(crate) use window::Side;
 pub use window::Window;
 
 use crate::error::{Result, bail};
+use crate::gemm::Matrix;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, first_non_finite};
 use crate::sets::{SetId, Sets};
-use faer::MatRef;
 use std::ops::Range;
 use stencil::{Place, Stencil, Weights};
 
@@ -84,7 +84,7 @@ pub(crate) trait Linear<T>: Sync {
 
     /// The matrix that makes the channels of the result out of those of the operand, if it is the same at every position,
     /// reads nothing beside it, and is large enough for matrix products.
-    fn across_channels(&self) -> Option<MatRef<'_, T>> {
+    fn across_channels(&self) -> Option<Matrix<'_, T>> {
         None
     }
 

@@ -6,13 +6,13 @@ use super::terms::{
     multiply, weigh,
 };
 use crate::cost;
-use crate::gemm;
+use crate::gemm::{self, Matrix};
 use crate::layer::{Kind, Lanes};
 use crate::network::LayerId;
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vector, vectorized};
 use crate::tape::Pass;
-use faer::{Accum, MatMut, MatRef};
+use faer::Accum;
 use std::ops::Range;
 
 /// Units whose terms are made before they are summed.
@@ -126,10 +126,9 @@ impl<T: Scalar> Summing<'_, T> {
             );
             if as_product {
                 let count = chunk.len();
-                let weights = MatRef::from_row_major_slice(&weights[..count * weight_len], count, weight_len);
-                let terms = MatRef::from_row_major_slice(&terms[..count * summed.len()], count, summed.len());
-                let sums = MatMut::from_row_major_slice_mut(sums, nodal.rows, summed.len());
-                gemm::multiply(sums, Accum::Add, weights.transpose(), terms);
+                let weights = Matrix::new(&weights[..count * weight_len], count, weight_len);
+                let terms = Rows::new(&terms[..count * summed.len()], summed.len());
+                gemm::multiply(sums, summed.len(), Accum::Add, weights.transpose(), terms);
             }
         }
         if sum.ends && rows.end == units {

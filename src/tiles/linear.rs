@@ -6,11 +6,12 @@ use super::kernel::{Stored, Sum};
 use super::lines::{Carried, Lines};
 use super::push::{Push, Pushed};
 use crate::buffer::Buffer;
-use crate::gemm;
+use crate::gemm::{self, Matrix};
 use crate::layer::stencil::{AXES, Weights, minus};
 use crate::network::{LayerId, Network};
+use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized_within};
-use faer::{Accum, MatMut, MatRef};
+use faer::Accum;
 use std::ops::Range;
 
 /// The lines of a box: of lanes, or of values.
@@ -237,9 +238,8 @@ impl<'a, T: Scalar> InBox<'a, T> {
 }
 
 /// A matrix times the rows of all channels.
-fn multiply<T: Scalar>(matrix: MatRef<'_, T>, from: &[T], accum: Accum, out: &mut [T]) {
-    let (rows, columns) = matrix.shape();
+fn multiply<T: Scalar>(matrix: Matrix<'_, T>, from: &[T], accum: Accum, out: &mut [T]) {
+    let [rows, _] = matrix.shape();
     let width = out.len() / rows;
-    let from = MatRef::from_row_major_slice(from, columns, width);
-    gemm::multiply(MatMut::from_row_major_slice_mut(out, rows, width), accum, matrix, from);
+    gemm::multiply(out, width, accum, matrix, Rows::new(from, width));
 }

@@ -7,11 +7,11 @@ use super::stencil::{AXES, Beyond, Fan, Link, Place, Stencil, Weights};
 use super::window::{Links, Side, Window};
 use super::{Connections, Linear};
 use crate::error::{Result, ensure};
-use crate::gemm;
+use crate::gemm::{self, Matrix};
 use crate::rows::Rows;
 use crate::scalar::{Scalar, vectorized, vectorized_within};
 use crate::sets::{EMPTY, SetId, Sets};
-use faer::{Accum, MatMut, MatRef};
+use faer::Accum;
 use std::array;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -273,7 +273,7 @@ impl<T: Scalar> Conv<T> {
     /// are not whole channels take what is needed of the first and the last.
     fn at_every_position(
         &self,
-        matrix: MatRef<'_, T>,
+        matrix: Matrix<'_, T>,
         rows: Range<usize>,
         from: Rows<'_, T>,
         accumulate: Accum,
@@ -289,10 +289,9 @@ impl<T: Scalar> Conv<T> {
             let (channels, count) =
                 if whole > 0 { (whole, positions) } else { (1, positions.min(position + rows.end - row) - position) };
             let (made, others) = rest.split_at_mut(channels * count * width);
-            let made = MatMut::from_row_major_slice_mut(made, channels, count * width);
-            let from = MatRef::from_row_major_slice(from.data, matrix.ncols(), positions * width);
-            let from = from.subcols(position * width, count * width);
-            gemm::multiply(made, accumulate, matrix.subrows(channel, channels), from);
+            let rows = matrix.part_of_rows(channel..channel + channels);
+            let from = Rows::new(from.data, positions * width).after(position * width);
+            gemm::multiply(made, count * width, accumulate, rows, Rows { width: count * width, ..from });
             (row, rest) = (row + channels * count, others);
         }
     }
@@ -352,8 +351,8 @@ impl<T: Scalar> Linear<T> for Conv<T> {
         );
     }
 
-    fn across_channels(&self) -> Option<MatRef<'_, T>> {
-        self.pointwise().map(|[outputs, inputs]| MatRef::from_row_major_slice(&self.weight, outputs, inputs))
+    fn across_channels(&self) -> Option<Matrix<'_, T>> {
+        self.pointwise().map(|[outputs, inputs]| Matrix::new(&self.weight, outputs, inputs))
     }
 
     /// Unless a stride skips positions.

@@ -6,11 +6,11 @@ use super::broadcast::cast;
 use super::stencil::{Place, Stencil, Weights};
 use super::{Connections, Linear, Seeds};
 use crate::error::{Result, ensure};
-use crate::gemm;
+use crate::gemm::{self, Matrix};
 use crate::rows::{Rows, add_constants};
 use crate::scalar::{Scalar, vectorized};
 use crate::sets::{SetId, Sets};
-use faer::{Accum, MatMut, MatRef};
+use faer::Accum;
 use ndarray::{Array1, Array2};
 use std::ops::Range;
 
@@ -51,9 +51,9 @@ impl<T: Scalar> Dense<T> {
         }
     }
 
-    fn matrix(&self) -> MatRef<'_, T> {
+    fn matrix(&self) -> Matrix<'_, T> {
         let (m, k) = self.weight.dim();
-        MatRef::from_row_major_slice(self.weight.as_slice().expect("standard layout"), m, k)
+        Matrix::new(self.weight.as_slice().expect("standard layout"), m, k)
     }
 
     /// The constants as the numbers that must be finite.
@@ -80,12 +80,7 @@ impl<T: Scalar> Dense<T> {
 
     /// `out += rows of Wᵀ ȳ`, or `out ← rows of Wᵀ ȳ`.
     pub(crate) fn send(&self, rows: Range<usize>, adjoint: Rows<'_, T>, accum: Accum, out: &mut [T]) {
-        let width = adjoint.width;
-        let count = rows.len();
-        let adjoint = MatRef::from_row_major_slice(adjoint.data, self.weight.nrows(), width);
-        let out = MatMut::from_row_major_slice_mut(out, count, width);
-        let weight = self.matrix().subcols(rows.start, count).transpose();
-        gemm::multiply(out, accum, weight, adjoint);
+        gemm::multiply(out, adjoint.width, accum, self.matrix().transpose().part_of_rows(rows), adjoint);
     }
 
     /// `out ← W x`, where the first rows of `x` are zero and not looked at.
@@ -98,11 +93,9 @@ impl<T: Scalar> Dense<T> {
         for (start, out) in rows.clone().step_by(at_a_time).zip(out.chunks_mut((at_a_time * width).max(1))) {
             let rows = start..rows.end.min(start + at_a_time);
             if whole > 0 {
-                let weight = self.matrix().submatrix(rows.start, zeros, rows.len(), depth - zeros);
-                let x = MatRef::from_row_major_slice_with_stride(x.skip(zeros).data, depth - zeros, whole, x.stride);
-                // By columns, since faer 0.24 takes the stride of mutable rows for that of columns.
-                let out = MatMut::from_column_major_slice_with_stride_mut(&mut *out, whole, rows.len(), width);
-                gemm::multiply(out.transpose_mut(), Accum::Replace, weight, x);
+                let weight = self.matrix().part(rows.clone(), zeros..depth);
+                let x = Rows { width: whole, ..x.skip(zeros) };
+                gemm::multiply(&mut *out, width, Accum::Replace, weight, x);
             }
             if few > 0 {
                 let weight = &self.weight.as_slice().expect("standard layout")[rows.start * depth..rows.end * depth];

@@ -1,4 +1,4 @@
-//! Products of a matrix with lanes, in pieces that suit the registers and the inner caches.
+//! Products by faer, in pieces that suit the registers and the inner caches.
 //!
 //! faer's kernels hold a piece of the lanes in registers and go through the rows of the matrix; of more lanes they go
 //! from piece to piece for every few rows, so that all lanes are read anew each time, from a cache further out. One
@@ -12,16 +12,41 @@
 //! next one, whose size is half as much: sums of many terms are made in parts, whose lanes it holds. 768 × 768 times 1632
 //! lanes takes a seventh less time, the transposed matrix, whose terms lie far apart, a third less with 48 lanes.
 
+use super::Matrix;
+use crate::rows::Rows;
 use crate::scalar::{Registers, Scalar, vector};
 use crate::spread::Parts;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use std::ops::Range;
 
-/// `out ← A X` or `out += A X`, where the columns of `X` are lanes. How a sum is made depends on the matrix and on whether
-/// lanes are few, and on nothing else.
-pub(crate) fn multiply<T: Scalar>(out: MatMut<'_, T>, accum: Accum, matrix: MatRef<'_, T>, lanes: MatRef<'_, T>) {
-    match Cut::of::<T>(Registers::here(), matrix, lanes.ncols()) {
+/// `out ← A X` or `out += A X`.
+pub(super) fn multiply<T: Scalar>(
+    out: &mut [T],
+    stride: usize,
+    accum: Accum,
+    matrix: Matrix<'_, T>,
+    lanes: Rows<'_, T>,
+) {
+    let cut = Cut::of::<T>(Registers::here(), &matrix, lanes.width);
+    multiply_cut(out, stride, accum, matrix, lanes, cut);
+}
+
+/// The same by pieces, or at once.
+fn multiply_cut<T: Scalar>(
+    out: &mut [T],
+    stride: usize,
+    accum: Accum,
+    matrix: Matrix<'_, T>,
+    lanes: Rows<'_, T>,
+    cut: Option<Cut>,
+) {
+    let ([rows, terms], width) = (matrix.shape(), lanes.width);
+    // By columns, since faer 0.24 takes the stride of mutable rows for that of columns.
+    let out = MatMut::from_column_major_slice_with_stride_mut(out, width, rows, stride).transpose_mut();
+    let lanes = MatRef::from_row_major_slice_with_stride(lanes.data, terms, width, lanes.stride);
+    let matrix = matrix.to_faer();
+    match cut {
         None => matmul(out, accum, matrix, lanes, T::one(), Par::Seq),
         Some(cut) => in_pieces(out, accum, matrix, lanes, cut),
     }
@@ -40,8 +65,8 @@ struct Cut {
 
 impl Cut {
     /// That of a product with so many lanes, unless it is best made at once.
-    fn of<T: Scalar>(registers: Registers, matrix: MatRef<'_, T>, lanes: usize) -> Option<Self> {
-        let (rows, terms) = matrix.shape();
+    fn of<T: Scalar>(registers: Registers, matrix: &Matrix<'_, T>, lanes: usize) -> Option<Self> {
+        let [rows, terms] = matrix.shape();
         match registers {
             Registers::Large => (lanes > held::<T>() * vector::<T>()).then(|| Cut {
                 rows: rows_in_cache::<T>(terms),
@@ -51,7 +76,7 @@ impl Cut {
             Registers::Small => {
                 const LANES: usize = 48;
                 // Terms of a transposed matrix lie in as many pages, of which few are known at a time.
-                let (rows, most) = if matrix.row_stride() == 1 { (256, 128) } else { (usize::MAX, 384) };
+                let (rows, most) = if matrix.transposed { (256, 128) } else { (usize::MAX, 384) };
                 let cut = Cut { rows, terms: most, vectors: LANES / vector::<T>() };
                 (terms > most && lanes >= vector::<T>()).then_some(cut)
             }
@@ -119,6 +144,7 @@ const fn held<T>() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Case;
     use super::*;
     use proptest::prelude::*;
 
@@ -148,61 +174,25 @@ mod tests {
     /// What is made at once by kernels of 512 bits, and of 256.
     #[test]
     fn products_are_cut_for_the_machine() {
-        let matrix = faer::Mat::<f64>::zeros(768, 768);
-        let of = |registers, matrix, lanes| Cut::of::<f64>(registers, matrix, lanes);
+        let numbers = vec![0.0; 768 * 768];
+        let by_rows = Matrix::new(&numbers, 768, 768);
+        // As the adjoints read it.
+        let by_columns = by_rows.transpose();
+        let of = |registers, matrix: Matrix<'_, f64>, lanes| Cut::of(registers, &matrix, lanes);
         let large = Cut { rows: 80, terms: usize::MAX, vectors: 3 };
-        // By columns, as the adjoints read it.
-        let (by_columns, by_rows) = (matrix.as_ref(), matrix.as_ref().transpose());
         assert_eq!([24, 25].map(|lanes| of(Registers::Large, by_rows, lanes)), [None, Some(large)]);
         let small = Cut { rows: usize::MAX, terms: 384, vectors: 6 };
         assert_eq!([7, 8].map(|lanes| of(Registers::Small, by_rows, lanes)), [None, Some(small)]);
         let transposed = Cut { rows: 256, terms: 128, vectors: 6 };
         assert_eq!(of(Registers::Small, by_columns, 200), Some(transposed));
-        assert_eq!(of(Registers::Small, by_rows.subcols(0, 384), 200), None);
-        assert_eq!(of(Registers::Small, by_columns.subcols(0, 128), 200), None);
+        assert_eq!(of(Registers::Small, by_rows.part(0..768, 0..384), 200), None);
+        assert_eq!(of(Registers::Small, by_columns.part(0..768, 0..128), 200), None);
     }
 
-    /// Every number of a product against the sum of its definition, and nothing beside the rows is touched; its bits are those
-    /// of the `same` product cut otherwise.
-    fn check<T: Scalar>(
-        [rows, depth, lanes]: [usize; 3],
-        beside: usize,
-        transposed: bool,
-        accum: Accum,
-        [cut, same]: [Cut; 2],
-    ) {
-        let number = |k: usize| T::from_f64(crate::scalar::test_number(k));
-        let (matrix, x): (Vec<T>, Vec<T>) =
-            ((0..rows * depth).map(number).collect(), (0..depth * lanes).map(|k| number(k + 7)).collect());
-        let stride = lanes + beside;
-        let before: Vec<T> = (0..rows * stride).map(|k| number(k + 3)).collect();
-        let matrix = match transposed {
-            true => MatRef::from_column_major_slice(&matrix, rows, depth),
-            false => MatRef::from_row_major_slice(&matrix, rows, depth),
-        };
-        let x = MatRef::from_row_major_slice(&x, depth, lanes);
-        let made = |cut: Cut| {
-            let mut out = before.clone();
-            let view = MatMut::from_column_major_slice_with_stride_mut(&mut out, lanes, rows, stride).transpose_mut();
-            in_pieces(view, accum, matrix, x, cut);
-            out
-        };
-        let out = made(cut);
-        assert!(out == made(same), "{rows} × {depth} × {lanes}: the bits depend on pieces");
-        for (k, (&out, &before)) in out.iter().zip(&before).enumerate() {
-            let (row, lane) = (k / stride, k % stride);
-            if lane >= lanes {
-                assert_eq!(out, before);
-                continue;
-            }
-            let terms = (0..depth).map(|d| matrix[(row, d)].to_f64() * x[(d, lane)].to_f64());
-            let start = if accum == Accum::Add { before.to_f64() } else { 0.0 };
-            let error = (start + terms.clone().sum::<f64>() - out.to_f64()).abs();
-            // Each of the two sums, in whatever order, is off by half of this at most.
-            let size = start.abs() + terms.map(f64::abs).sum::<f64>();
-            let bound = (2 + depth) as f64 * T::epsilon().to_f64() * size;
-            assert!(error <= bound, "{rows} × {depth} × {lanes}: {error}");
-        }
+    /// The product by pieces is that of the definition; its bits are those of the `same` product cut otherwise.
+    fn check<T: Scalar>(case: &Case, [cut, same]: [Cut; 2]) {
+        let made = |cut| case.check::<T>(|out, stride, accum, a, x| multiply_cut(out, stride, accum, a, x, Some(cut)));
+        assert!(made(cut) == made(same), "{case:?}: the bits depend on pieces");
     }
 
     /// A single call.
@@ -211,14 +201,14 @@ mod tests {
     /// Of more rows than a block holds, in both precisions.
     #[test]
     fn blocks_of_rows_make_one_product() {
-        fn of_shape<T: Scalar>(shape: [usize; 3], beside: usize, transposed: bool, accum: Accum) {
+        fn of_shape<T: Scalar>(shape: [usize; 3], beside: [usize; 2], transposed: bool, accum: Accum) {
             let cut = Cut { rows: rows_in_cache::<T>(shape[1]), vectors: held::<T>(), ..WHOLE };
             assert!(cut.rows < shape[0]);
-            check::<T>(shape, beside, transposed, accum, [cut, WHOLE]);
+            check::<T>(&Case { shape, beside, transposed, accum }, [cut, WHOLE]);
         }
-        of_shape::<f64>([130, 515, 49], 0, false, Accum::Replace);
-        of_shape::<f64>([130, 515, 49], 3, true, Accum::Add);
-        of_shape::<f32>([250, 560, 101], 0, true, Accum::Replace);
+        of_shape::<f64>([130, 515, 49], [2, 0], false, Accum::Replace);
+        of_shape::<f64>([130, 515, 49], [0, 3], true, Accum::Add);
+        of_shape::<f32>([250, 560, 101], [0, 0], true, Accum::Replace);
     }
 
     proptest! {
@@ -227,7 +217,7 @@ mod tests {
         #[test]
         fn products_are_those_of_the_definition(
             shape in [1usize..70, 1usize..300, 1usize..260],
-            beside in 0usize..3,
+            beside in [0usize..3, 0usize..3],
             transposed: bool,
             adds: bool,
             whole: bool,
@@ -237,8 +227,9 @@ mod tests {
             let [rows, terms, vectors] = cut;
             let cut = if whole { Cut { vectors, ..WHOLE } } else { Cut { rows, terms, vectors } };
             let same = Cut { vectors: usize::MAX, ..cut };
-            check::<f64>(shape, beside, transposed, accum, [cut, same]);
-            check::<f32>(shape, beside, transposed, accum, [cut, same]);
+            let case = Case { shape, beside, transposed, accum };
+            check::<f64>(&case, [cut, same]);
+            check::<f32>(&case, [cut, same]);
         }
     }
 }
