@@ -1,12 +1,10 @@
 //! Products whose sums are short: the numbers of the matrix and the lanes are read where they lie.
 //!
-//! faer packs the lanes of each piece before it multiplies, and copies what it made. Of short sums that is a sixth of the
-//! time. A piece of 24 lanes of `f64` (48 of `f32`) with all of their terms stays in the innermost cache as it lies, and 8 rows by
-//! three vectors of them are as many sums as 32 registers of 512 bits hold beside what is multiplied: 24 multiplications
-//! for 11 numbers and vectors that are read. 32 × 32 takes a sixth less time, 64 × 64 and 128 × 128 a tenth, 256 × 256 with 24 lanes
-//! a thirtieth (Zen 4).
-
-#![expect(clippy::needless_range_loop, reason = "sums that are told by iterators or in closures are kept in memory")]
+//! faer packs the lanes of each piece before it multiplies, and copies what it made; of short sums that is a good part of the
+//! time. But a piece of 24 lanes of `f64` (48 of `f32`) stays in the innermost cache as it lies, with all of its terms, and 8
+//! rows by three vectors are as many sums as 32 registers of 512 bits hold beside what is multiplied: 24 multiplications
+//! for 11 numbers and vectors that are read. 32 × 32 takes an eighth less time, 64 × 64 a fifteenth, 128 × 128 and 256 × 256 with
+//! 48 lanes a thirtieth to a fiftieth; all are then within a twentieth of what the multipliers can do.
 
 use super::Matrix;
 use crate::rows::Rows;
@@ -22,12 +20,13 @@ const PAGE: usize = 1 << 12;
 /// Whether a product is better made here: of whole vectors of lanes, where registers are many.
 pub(super) fn is_better<T: Scalar>(registers: Registers, matrix: &Matrix<'_, T>, lanes: &Rows<'_, T>) -> bool {
     registers == Registers::Large
+        && matrix.rows > 0
         && (1..=SHORT).contains(&matrix.terms)
         && lanes.width >= vector::<T>()
         && lanes.stride * size_of::<T>() < PAGE
 }
 
-/// `out ← A X` or `out += A X`; there is a term at least, and a vector of lanes.
+/// `out ← A X` or `out += A X`; there is a row at least, a term, and a vector of lanes.
 pub(super) fn multiply<T: Scalar>(
     out: &mut [T],
     stride: usize,
@@ -38,12 +37,10 @@ pub(super) fn multiply<T: Scalar>(
     let to = Target { stride, add: accum == Accum::Add };
     vectorized_within(
         #[inline(always)]
-        |registers| match (registers, vector::<T>(), matrix.transposed) {
-            (Registers::Small, ..) => unreachable!("nothing is better here then"),
-            (_, 16, false) => by_pieces::<T, 16, 32, 48, false>(to, out, matrix, lanes),
-            (_, 16, true) => by_pieces::<T, 16, 32, 48, true>(to, out, matrix, lanes),
-            (_, _, false) => by_pieces::<T, 8, 16, 24, false>(to, out, matrix, lanes),
-            (_, _, true) => by_pieces::<T, 8, 16, 24, true>(to, out, matrix, lanes),
+        |registers| match (registers, vector::<T>()) {
+            (Registers::Small, _) => unreachable!("nothing is better here then"),
+            (_, 16) => by_pieces::<T, 16, 32, 48>(to, out, matrix, lanes),
+            _ => by_pieces::<T, 8, 16, 24>(to, out, matrix, lanes),
         },
     );
 }
@@ -57,7 +54,7 @@ struct Target {
 
 /// Three vectors of lanes at a time; rather twice two than a single one, which cannot hide the latency of multiplications.
 #[inline(always)]
-fn by_pieces<T: Scalar, const ONE: usize, const TWO: usize, const THREE: usize, const TRANSPOSED: bool>(
+fn by_pieces<T: Scalar, const ONE: usize, const TWO: usize, const THREE: usize>(
     to: Target,
     out: &mut [T],
     matrix: Matrix<'_, T>,
@@ -67,17 +64,17 @@ fn by_pieces<T: Scalar, const ONE: usize, const TWO: usize, const THREE: usize, 
     while start < lanes.width {
         let (lanes, out) = (lanes.after(start), &mut out[start..]);
         start += match lanes.width / ONE {
-            0 => of_piece::<T, ONE, TRANSPOSED, true>(to, out, matrix, lanes),
-            1 => of_piece::<T, ONE, TRANSPOSED, false>(to, out, matrix, lanes),
-            2 | 4 => of_piece::<T, TWO, TRANSPOSED, false>(to, out, matrix, lanes),
-            _ => of_piece::<T, THREE, TRANSPOSED, false>(to, out, matrix, lanes),
+            0 => of_piece::<T, ONE, true>(to, out, matrix, lanes),
+            1 => of_piece::<T, ONE, false>(to, out, matrix, lanes),
+            2 | 4 => of_piece::<T, TWO, false>(to, out, matrix, lanes),
+            _ => of_piece::<T, THREE, false>(to, out, matrix, lanes),
         };
     }
 }
 
 /// The first `N` lanes, or all if there are `FEWER`, of all rows. Returns `N`.
 #[inline(always)]
-fn of_piece<T: Scalar, const N: usize, const TRANSPOSED: bool, const FEWER: bool>(
+fn of_piece<T: Scalar, const N: usize, const FEWER: bool>(
     to: Target,
     out: &mut [T],
     matrix: Matrix<'_, T>,
@@ -93,10 +90,10 @@ fn of_piece<T: Scalar, const N: usize, const TRANSPOSED: bool, const FEWER: bool
     while row < matrix.rows {
         let (rest, out) = (matrix.part_of_rows(row..matrix.rows), &mut out[row * to.stride..]);
         row += match rest.rows {
-            8.. => block::<T, 8, N, TRANSPOSED, FEWER>(to, out, rest, &piece),
-            4.. => block::<T, 4, N, TRANSPOSED, FEWER>(to, out, rest, &piece),
-            2.. => block::<T, 2, N, TRANSPOSED, FEWER>(to, out, rest, &piece),
-            _ => block::<T, 1, N, TRANSPOSED, FEWER>(to, out, rest, &piece),
+            8.. => block::<T, 8, N, FEWER>(to, out, rest, &piece),
+            4.. => block::<T, 4, N, FEWER>(to, out, rest, &piece),
+            2.. => block::<T, 2, N, FEWER>(to, out, rest, &piece),
+            _ => block::<T, 1, N, FEWER>(to, out, rest, &piece),
         };
     }
     N
@@ -112,16 +109,13 @@ struct Piece<'a, T, const N: usize> {
 
 /// The first `R` rows of the product with a piece. Returns `R`.
 #[inline(always)]
-fn block<T: Scalar, const R: usize, const N: usize, const TRANSPOSED: bool, const FEWER: bool>(
+fn block<T: Scalar, const R: usize, const N: usize, const FEWER: bool>(
     to: Target,
     out: &mut [T],
     matrix: Matrix<'_, T>,
     piece: &Piece<'_, T, N>,
 ) -> usize {
-    let sums = match TRANSPOSED {
-        true => sums::<T, R, N>(ByColumns::new(matrix), piece),
-        false => sums::<T, R, N>(ByRows::new(matrix), piece),
-    };
+    let sums = sums::<T, R, N>(matrix, piece);
     for r in 0..R {
         let out = &mut out[r * to.stride..];
         if FEWER {
@@ -143,85 +137,29 @@ fn block<T: Scalar, const R: usize, const N: usize, const TRANSPOSED: bool, cons
 }
 
 #[inline(always)]
-fn sums<T: Scalar, const R: usize, const N: usize>(
-    weights: impl Weights<T, R>,
-    piece: &Piece<'_, T, N>,
-) -> [[T; N]; R] {
-    let (last, lanes) = (weights.terms() - 1, piece.lanes);
+fn sums<T: Scalar, const R: usize, const N: usize>(matrix: Matrix<'_, T>, piece: &Piece<'_, T, N>) -> [[T; N]; R] {
+    let (last, lanes) = (matrix.terms - 1, piece.lanes);
+    // Of a transposed matrix too each row is told by where it begins. A number is loaded when it is used: those of eight rows
+    // at once, which lie side by side there, the compiler loads as a vector, to take it apart.
+    let [of_row, of_term] = matrix.strides();
+    let mut rows = [matrix.numbers; R];
+    for r in 0..R {
+        rows[r] = &rows[r][r * of_row..][..last * of_term + 1];
+    }
     let mut sums = [[T::zero(); N]; R];
     if last > 0 {
         let windows = Windows::new(lanes.data);
         for k in 0..last {
-            weights.add_products(k, windows.at(k * lanes.stride), &mut sums);
+            let x = windows.at(k * lanes.stride);
+            for r in 0..R {
+                add_product(&mut sums[r], rows[r][k * of_term], x);
+            }
         }
     }
-    weights.add_products(last, &piece.last, &mut sums);
+    for r in 0..R {
+        add_product(&mut sums[r], rows[r][last * of_term], &piece.last);
+    }
     sums
-}
-
-/// The numbers of some rows of a matrix, each of which is loaded when it is used: all of a term at once are more than fit.
-trait Weights<T, const R: usize> {
-    fn terms(&self) -> usize;
-    /// To the sum of each row, the product of its number for the term with all lanes.
-    fn add_products<const N: usize>(&self, term: usize, x: &[T; N], sums: &mut [[T; N]; R]);
-}
-
-struct ByRows<'a, T, const R: usize> {
-    rows: [&'a [T]; R],
-    terms: usize,
-}
-
-impl<'a, T: Scalar, const R: usize> ByRows<'a, T, R> {
-    #[inline(always)]
-    fn new(matrix: Matrix<'a, T>) -> Self {
-        let mut rows = [matrix.numbers; R];
-        for r in 0..R {
-            rows[r] = &rows[r][r * matrix.stride..][..matrix.terms];
-        }
-        ByRows { rows, terms: matrix.terms }
-    }
-}
-
-impl<T: Scalar, const R: usize> Weights<T, R> for ByRows<'_, T, R> {
-    #[inline(always)]
-    fn terms(&self) -> usize {
-        self.terms
-    }
-
-    #[inline(always)]
-    fn add_products<const N: usize>(&self, term: usize, x: &[T; N], sums: &mut [[T; N]; R]) {
-        for r in 0..R {
-            add_product(&mut sums[r], self.rows[r][term], x);
-        }
-    }
-}
-
-struct ByColumns<'a, T, const R: usize> {
-    windows: Windows<'a, T, R>,
-    stride: usize,
-    terms: usize,
-}
-
-impl<'a, T: Scalar, const R: usize> ByColumns<'a, T, R> {
-    #[inline(always)]
-    fn new(matrix: Matrix<'a, T>) -> Self {
-        ByColumns { windows: Windows::new(matrix.numbers), stride: matrix.stride, terms: matrix.terms }
-    }
-}
-
-impl<T: Scalar, const R: usize> Weights<T, R> for ByColumns<'_, T, R> {
-    #[inline(always)]
-    fn terms(&self) -> usize {
-        self.terms
-    }
-
-    #[inline(always)]
-    fn add_products<const N: usize>(&self, term: usize, x: &[T; N], sums: &mut [[T; N]; R]) {
-        let weights = self.windows.at(term * self.stride);
-        for r in 0..R {
-            add_product(&mut sums[r], weights[r], x);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -233,11 +171,9 @@ mod tests {
     /// As compiled for any machine.
     fn made<T: Scalar>(out: &mut [T], stride: usize, accum: Accum, matrix: Matrix<'_, T>, lanes: Rows<'_, T>) {
         let to = Target { stride, add: accum == Accum::Add };
-        match (vector::<T>(), matrix.transposed) {
-            (16, false) => by_pieces::<T, 16, 32, 48, false>(to, out, matrix, lanes),
-            (16, true) => by_pieces::<T, 16, 32, 48, true>(to, out, matrix, lanes),
-            (_, false) => by_pieces::<T, 8, 16, 24, false>(to, out, matrix, lanes),
-            (_, true) => by_pieces::<T, 8, 16, 24, true>(to, out, matrix, lanes),
+        match vector::<T>() {
+            16 => by_pieces::<T, 16, 32, 48>(to, out, matrix, lanes),
+            _ => by_pieces::<T, 8, 16, 24>(to, out, matrix, lanes),
         }
     }
 
@@ -246,7 +182,7 @@ mod tests {
 
         #[test]
         fn products_are_those_of_the_definition(
-            rows in 0usize..30,
+            rows in 1usize..30,
             terms in 1usize..50,
             width in 16usize..130,
             beside in [0usize..4, 0usize..4],

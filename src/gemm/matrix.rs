@@ -33,18 +33,24 @@ impl<'a, T: Scalar> Matrix<'a, T> {
         [self.rows, self.terms]
     }
 
+    /// From a row to the next, and from a term to the next.
+    #[inline(always)]
+    pub(super) fn strides(&self) -> [usize; 2] {
+        if self.transposed { [1, self.stride] } else { [self.stride, 1] }
+    }
+
     /// Some of its rows, and of these the terms.
+    #[inline(always)]
     pub(crate) fn part(self, rows: Range<usize>, terms: Range<usize>) -> Self {
         assert!(rows.end <= self.rows && terms.end <= self.terms, "a part of the matrix");
-        let start = match self.transposed {
-            true => terms.start * self.stride + rows.start,
-            false => rows.start * self.stride + terms.start,
-        };
+        let [of_row, of_term] = self.strides();
+        let start = rows.start * of_row + terms.start * of_term;
         // A part without numbers may begin behind the last.
         let numbers = &self.numbers[start.min(self.numbers.len())..];
         Matrix { numbers, rows: rows.len(), terms: terms.len(), ..self }
     }
 
+    #[inline(always)]
     pub(crate) fn part_of_rows(self, rows: Range<usize>) -> Self {
         self.part(rows, 0..self.terms)
     }

@@ -77,4 +77,22 @@ mod tests {
             out
         }
     }
+
+    /// Without rows, terms or lanes, and some of each, from one on to more than any loop takes at a time.
+    #[test]
+    fn products_of_all_shapes_are_those_of_the_definition() {
+        for rows in [0, 1, 2, 7, 8, 19] {
+            for terms in [0, 1, 2, 33, 257] {
+                for width in [0, 1, 7, 8, 15, 24, 32, 49, 130, 600] {
+                    for (transposed, accum) in [(false, Accum::Replace), (true, Accum::Add)] {
+                        for beside in [[0, 0], [3, 0], [0, 5]] {
+                            let case = Case { shape: [rows, terms, width], beside, transposed, accum };
+                            case.check::<f64>(multiply);
+                            case.check::<f32>(multiply);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
