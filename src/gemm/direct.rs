@@ -4,7 +4,7 @@
 //! time. But a piece of 24 lanes of `f64` (48 of `f32`) stays in the innermost cache as it lies, with all of its terms, and 8
 //! rows by three vectors are as many sums as 32 registers of 512 bits hold beside what is multiplied: 24 multiplications
 //! for 11 numbers and vectors that are read. 32 × 32 takes an eighth less time, 64 × 64 a fifteenth, 128 × 128 and 256 × 256 with
-//! 48 lanes a thirtieth to a fiftieth; all are then within a twentieth of what the multipliers can do.
+//! 48 lanes a fortieth (Zen 4): all sizes then multiply at one rate, by rows or by columns, in `f64` and in `f32`.
 
 use super::Matrix;
 use crate::rows::Rows;

@@ -11,7 +11,7 @@ use crate::scalar::{Registers, Scalar};
 use faer::Accum;
 
 /// `out ← A X` or `out += A X`, where the columns of `X` are lanes, in rows of `out` that are `stride` numbers apart. How a
-/// sum is made depends on the matrix and on whether lanes are few, and on nothing else.
+/// sum is made depends on the shapes, and on nothing else.
 pub(crate) fn multiply<T: Scalar>(
     out: &mut [T],
     stride: usize,
