@@ -80,8 +80,9 @@ fn of_piece<T: Scalar, const N: usize, const FEWER: bool>(
     matrix: Matrix<'_, T>,
     lanes: Rows<'_, T>,
 ) -> usize {
-    // Behind the lanes of the last term there may be no numbers; behind those of others are some of the next, whose sums
-    // nobody reads.
+    // Behind the lanes of the last term there may be no numbers. Behind those of others are the first of the next, as many as
+    // a vector at least, since no row is shorter: a last piece that is no whole vector reads some of them, whose sums are
+    // not written.
     let mut last = [T::zero(); N];
     let width = if FEWER { lanes.width } else { N };
     last[..width].copy_from_slice(&lanes.row(matrix.terms - 1)[..width]);
