@@ -1,10 +1,16 @@
 //! Products whose sums are short: the numbers of the matrix and the lanes are read where they lie.
 //!
 //! faer packs the lanes of each piece before it multiplies, and copies what it made; of short sums that is a good part of the
-//! time. But a piece of 24 lanes of `f64` (48 of `f32`) stays in the innermost cache as it lies, with all of its terms, and 8
-//! rows by three vectors are as many sums as 32 registers of 512 bits hold beside what is multiplied: 24 multiplications
-//! for 11 numbers and vectors that are read. 32 × 32 takes an eighth less time, 64 × 64 a fifteenth, 128 × 128 and 256 × 256 with
-//! 48 lanes a fortieth (Zen 4): all sizes then multiply at one rate, by rows or by columns, in `f64` and in `f32`.
+//! time. But a piece of three vectors of lanes stays in the innermost cache as it lies, with all of its terms.
+//!
+//! With 32 registers of 512 bits, 8 rows by 24 lanes of `f64` (48 of `f32`) are as many sums as fit beside what is multiplied:
+//! 24 multiplications for 11 numbers and vectors that are read. 32 × 32 takes an eighth less time, 64 × 64 a fifteenth,
+//! 128 × 128 and 256 × 256 with 48 lanes a fortieth (Zen 4): all sizes then multiply at one rate, by rows or by columns, in `f64`
+//! and in `f32`.
+//!
+//! With 16 registers of 256 bits they are 4 rows by 12 lanes (24). 32 × 32 takes a tenth less time, 64 × 64 a twentieth, by
+//! columns a tenth (Zen 3). Longer sums gain nothing, nor do rows of lanes that meet in few sets of the cache, from where each
+//! multiplication would wait for the next one.
 
 use super::Matrix;
 use crate::rows::Rows;
@@ -13,17 +19,27 @@ use crate::windows::Windows;
 use faer::Accum;
 use std::hint::black_box;
 
-/// Terms of a sum, at most: of more, and of rows that are pages apart, lanes do not stay in the cache as they lie.
-const SHORT: usize = 256;
-const PAGE: usize = 1 << 12;
-
-/// Whether a product is better made here: of whole vectors of lanes, where registers are many.
+/// Whether a product is better made here: of whole vectors of lanes, and of as few terms as the innermost cache holds as they
+/// lie.
 pub(super) fn is_better<T: Scalar>(registers: Registers, matrix: &Matrix<'_, T>, lanes: &Rows<'_, T>) -> bool {
-    registers == Registers::Large
-        && matrix.rows > 0
-        && (1..=SHORT).contains(&matrix.terms)
-        && lanes.width >= vector::<T>()
-        && lanes.stride * size_of::<T>() < PAGE
+    const PAGE: usize = 1 << 12;
+    /// Rows that begin in one set and stay there, beside the matrix and the result.
+    const HELD: usize = 4;
+    let apart = lanes.stride * size_of::<T>();
+    let most = match registers {
+        Registers::Large if apart < PAGE => 256,
+        Registers::Large => 0,
+        Registers::Small => 64.min(HELD * sets(apart)),
+    };
+    matrix.rows > 0 && (1..=most).contains(&matrix.terms) && lanes.width >= registers.vector::<T>()
+}
+
+/// In how many sets of the innermost cache rows begin that are so many bytes apart: of 64, which the address of a line of 64
+/// bytes tells.
+fn sets(apart: usize) -> usize {
+    const SETS: usize = 64;
+    const LINE: usize = 64;
+    if apart.is_multiple_of(LINE) { SETS >> (apart / LINE).trailing_zeros().min(SETS.ilog2()) } else { SETS }
 }
 
 /// `out ← A X` or `out += A X`; there is a row at least, a term, and a vector of lanes.
@@ -37,11 +53,7 @@ pub(super) fn multiply<T: Scalar>(
     let to = Target { stride, add: accum == Accum::Add };
     vectorized_within(
         #[inline(always)]
-        |registers| match (registers, vector::<T>()) {
-            (Registers::Small, _) => unreachable!("nothing is better here then"),
-            (_, 16) => by_pieces::<T, 16, 32, 48>(to, out, matrix, lanes),
-            _ => by_pieces::<T, 8, 16, 24>(to, out, matrix, lanes),
-        },
+        |registers| of_registers(registers, to, out, matrix, lanes),
     );
 }
 
@@ -52,9 +64,19 @@ struct Target {
     add: bool,
 }
 
-/// Three vectors of lanes at a time; rather twice two than a single one, which cannot hide the latency of multiplications.
 #[inline(always)]
-fn by_pieces<T: Scalar, const ONE: usize, const TWO: usize, const THREE: usize>(
+fn of_registers<T: Scalar>(registers: Registers, to: Target, out: &mut [T], matrix: Matrix<'_, T>, lanes: Rows<'_, T>) {
+    match (registers, vector::<T>()) {
+        (Registers::Large, 16) => by_pieces::<T, 8, 16, 32, 48>(to, out, matrix, lanes),
+        (Registers::Large, _) => by_pieces::<T, 8, 8, 16, 24>(to, out, matrix, lanes),
+        (Registers::Small, 16) => by_pieces::<T, 4, 8, 16, 24>(to, out, matrix, lanes),
+        (Registers::Small, _) => by_pieces::<T, 4, 4, 8, 12>(to, out, matrix, lanes),
+    }
+}
+
+/// Up to `ROWS` rows by three vectors of lanes at a time; rather twice two than a single one, which cannot hide the latency of multiplications.
+#[inline(always)]
+fn by_pieces<T: Scalar, const ROWS: usize, const ONE: usize, const TWO: usize, const THREE: usize>(
     to: Target,
     out: &mut [T],
     matrix: Matrix<'_, T>,
@@ -64,17 +86,17 @@ fn by_pieces<T: Scalar, const ONE: usize, const TWO: usize, const THREE: usize>(
     while start < lanes.width {
         let (lanes, out) = (lanes.after(start), &mut out[start..]);
         start += match lanes.width / ONE {
-            0 => of_piece::<T, ONE, true>(to, out, matrix, lanes),
-            1 => of_piece::<T, ONE, false>(to, out, matrix, lanes),
-            2 | 4 => of_piece::<T, TWO, false>(to, out, matrix, lanes),
-            _ => of_piece::<T, THREE, false>(to, out, matrix, lanes),
+            0 => of_piece::<T, ROWS, ONE, true>(to, out, matrix, lanes),
+            1 => of_piece::<T, ROWS, ONE, false>(to, out, matrix, lanes),
+            2 | 4 => of_piece::<T, ROWS, TWO, false>(to, out, matrix, lanes),
+            _ => of_piece::<T, ROWS, THREE, false>(to, out, matrix, lanes),
         };
     }
 }
 
 /// The first `N` lanes, or all if there are `FEWER`, of all rows. Returns `N`.
 #[inline(always)]
-fn of_piece<T: Scalar, const N: usize, const FEWER: bool>(
+fn of_piece<T: Scalar, const ROWS: usize, const N: usize, const FEWER: bool>(
     to: Target,
     out: &mut [T],
     matrix: Matrix<'_, T>,
@@ -91,7 +113,7 @@ fn of_piece<T: Scalar, const N: usize, const FEWER: bool>(
     while row < matrix.rows {
         let (rest, out) = (matrix.part_of_rows(row..matrix.rows), &mut out[row * to.stride..]);
         row += match rest.rows {
-            8.. => block::<T, 8, N, FEWER>(to, out, rest, &piece),
+            8.. if ROWS == 8 => block::<T, 8, N, FEWER>(to, out, rest, &piece),
             4.. => block::<T, 4, N, FEWER>(to, out, rest, &piece),
             2.. => block::<T, 2, N, FEWER>(to, out, rest, &piece),
             _ => block::<T, 1, N, FEWER>(to, out, rest, &piece),
@@ -148,17 +170,20 @@ fn sums<T: Scalar, const R: usize, const N: usize>(matrix: Matrix<'_, T>, piece:
         rows[r] = &rows[r][r * of_row..][..last * of_term + 1];
     }
     let mut sums = [[T::zero(); N]; R];
+    // Added up: to multiply for each place takes as long as multiplications of 256 bits do.
+    let (mut at, mut from) = (0, 0);
     if last > 0 {
         let windows = Windows::new(lanes.data);
-        for k in 0..last {
-            let x = windows.at(k * lanes.stride);
+        for _ in 0..last {
+            let x = windows.at(from);
             for r in 0..R {
-                add_product(&mut sums[r], rows[r][k * of_term], x);
+                add_product(&mut sums[r], rows[r][at], x);
             }
+            (at, from) = (at + of_term, from + lanes.stride);
         }
     }
     for r in 0..R {
-        add_product(&mut sums[r], rows[r][last * of_term], &piece.last);
+        add_product(&mut sums[r], rows[r][at], &piece.last);
     }
     sums
 }
@@ -169,18 +194,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// As compiled for any machine.
-    fn made<T: Scalar>(out: &mut [T], stride: usize, accum: Accum, matrix: Matrix<'_, T>, lanes: Rows<'_, T>) {
-        let to = Target { stride, add: accum == Accum::Add };
-        match vector::<T>() {
-            16 => by_pieces::<T, 16, 32, 48>(to, out, matrix, lanes),
-            _ => by_pieces::<T, 8, 16, 24>(to, out, matrix, lanes),
-        }
+    /// As for registers of a kind, compiled for any machine.
+    fn made<T: Scalar>(
+        registers: Registers,
+        out: &mut [T],
+        stride: usize,
+        accum: Accum,
+        matrix: Matrix<'_, T>,
+        lanes: Rows<'_, T>,
+    ) {
+        of_registers(registers, Target { stride, add: accum == Accum::Add }, out, matrix, lanes);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]
 
+        /// The same bits for all registers: a sum is made term by term, however many are made together.
         #[test]
         fn products_are_those_of_the_definition(
             rows in 1usize..30,
@@ -192,21 +221,45 @@ mod tests {
         ) {
             let accum = if adds { Accum::Add } else { Accum::Replace };
             let case = Case { shape: [rows, terms, width], beside, transposed, accum };
-            case.check::<f32>(made);
-            let out = case.check::<f64>(made);
-            if Registers::here() == Registers::Large {
-                prop_assert_eq!(case.check::<f64>(multiply), out);
+            let [large, small] = Registers::ALL.map(|registers| {
+                case.check::<f32>(|out, stride, accum, a, x| made(registers, out, stride, accum, a, x))
+            });
+            prop_assert_eq!(&large, &small);
+            prop_assert_eq!(case.check::<f32>(multiply), small);
+            let [large, small] = Registers::ALL.map(|registers| {
+                case.check::<f64>(|out, stride, accum, a, x| made(registers, out, stride, accum, a, x))
+            });
+            prop_assert_eq!(&large, &small);
+            prop_assert_eq!(case.check::<f64>(multiply), small);
+        }
+    }
+
+    /// A vector of lanes and a part of one.
+    #[test]
+    fn narrow_products_are_those_of_the_definition() {
+        for (registers, widths) in [(Registers::Large, 8..16), (Registers::Small, 4..8)] {
+            for width in widths {
+                for transposed in [false, true] {
+                    let case = Case { shape: [11, 5, width], beside: [0, 0], transposed, accum: Accum::Add };
+                    case.check::<f64>(|out, stride, accum, a, x| made(registers, out, stride, accum, a, x));
+                }
             }
         }
     }
 
-    /// Eight to fifteen numbers are a vector of `f64` and a part of one.
     #[test]
-    fn narrow_products_are_those_of_the_definition() {
-        for width in 8..16 {
-            for transposed in [false, true] {
-                Case { shape: [11, 5, width], beside: [0, 0], transposed, accum: Accum::Add }.check::<f64>(made);
-            }
-        }
+    fn lanes_stay_in_the_cache_as_they_lie() {
+        // In bytes: no whole line, one, 2, 24, 64 of them.
+        assert_eq!([40, 64, 128, 24 * 64, 4096].map(sets), [64, 64, 32, 8, 1]);
+        let numbers = vec![0.0; 257 * 257];
+        let better = |registers, terms, width| {
+            let matrix = Matrix::new(&numbers[..2 * terms], 2, terms);
+            is_better(registers, &matrix, &Rows { data: &numbers, width, stride: width })
+        };
+        assert_eq!([1, 256, 257].map(|terms| better(Registers::Large, terms, 24)), [true, true, false]);
+        assert_eq!([7, 8, 511, 512].map(|width| better(Registers::Large, 64, width)), [false, true, true, false]);
+        assert_eq!([1, 64, 65].map(|terms| better(Registers::Small, terms, 24)), [true, true, false]);
+        assert_eq!([3, 4, 192, 256].map(|width| better(Registers::Small, 32, width)), [false, true, true, false]);
+        assert!(!better(Registers::Large, 0, 24));
     }
 }
