@@ -114,7 +114,7 @@ fn time_of_block(lanes: usize) -> usize {
 }
 
 /// The most samples in one sweep of so many operations for each, where rows have so many numbers for each: as many as fill
-/// a block of lanes, as long as the buffers stay small; whole vectors of them, and in a small network a whole
+/// a block of lanes, as long as the buffers stay small; whole vectors of them, an [`odd`] number, and in a small network a whole
 /// [piece](LONG_PIECE). All this is counted in bytes: of numbers half as long there are twice as many.
 pub(crate) fn sample_block<T>(lanes: usize, row: usize, operations: u64, numbers_per_sample: usize) -> usize {
     const LANES: usize = 256;
@@ -122,17 +122,22 @@ pub(crate) fn sample_block<T>(lanes: usize, row: usize, operations: u64, numbers
     const SHORT: usize = 4;
     /// Operations of networks whose matrices are small.
     const SMALL: u64 = 1 << 13;
-    /// Vectors of short rows; twice as many fill the cache.
-    const LONG: usize = 16;
+    /// Vectors of short rows; twice as many fill the cache. An odd number too.
+    const LONG: usize = 15;
     let of_f64 = size_of::<f64>() / size_of::<T>();
     let vector = vector::<T>();
     let samples = match (row, operations) {
         (..=SHORT, ..SMALL) => LONG_PIECE * vector,
         (..=SHORT, _) => LONG * vector,
-        _ => (LANES * of_f64 / lanes.max(1)).clamp(1, 64 * of_f64).next_multiple_of(vector),
+        _ => odd((LANES * of_f64 / lanes.max(1)).clamp(1, 64 * of_f64).div_ceil(vector)) * vector,
     };
     let fitting = (NUMBERS * of_f64 / numbers_per_sample.max(1)).clamp(1, samples);
     if fitting < vector { fitting } else { fitting / vector * vector }
+}
+
+/// So many vectors or one less: rows that are a multiple of a power of two apart meet in few sets of the caches.
+fn odd(vectors: usize) -> usize {
+    vectors - usize::from(vectors.is_multiple_of(2))
 }
 
 /// Samples in blocks of at most so many: as even as whole vectors can be, and as many blocks for each core, unless they
@@ -195,7 +200,9 @@ mod tests {
 
     #[test]
     fn samples_are_whole_vectors() {
-        for (lanes, row, samples) in [(1, 1, 128), (3, 3, 128), (3, 6, 64), (11, 11, 24), (31, 31, 8), (500, 501, 8)] {
+        for (lanes, row, samples) in
+            [(1, 1, 120), (3, 3, 120), (3, 6, 56), (8, 8, 24), (11, 11, 24), (31, 31, 8), (500, 501, 8)]
+        {
             assert_eq!(sample_block::<f64>(lanes, row, LARGE, 1 << 12), samples, "{lanes} lanes");
             assert_eq!(sample_block::<f32>(lanes, row, LARGE, 1 << 12), 2 * samples, "{lanes} lanes");
         }
