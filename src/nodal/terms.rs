@@ -87,18 +87,22 @@ fn add_squares_of<T: Scalar, const U: usize>(
     sums: &mut [T],
 ) -> usize {
     let vectors = lanes.samples / 8;
-    for (lane, sums) in sums.as_chunks_mut::<8>().0.chunks_exact_mut(vectors).enumerate() {
-        let (mut of_unit, mut factors) = ([&[][..]; U], [&[][..]; U]);
-        for (u, (of_unit, factors)) in of_unit.iter_mut().zip(&mut factors).enumerate() {
-            *of_unit = &operand.row(k + u).as_chunks::<8>().0[lane * vectors..][..vectors];
-            *factors = &weights.row(k + u).as_chunks::<8>().0[..vectors];
-        }
+    let all = lanes.count * vectors;
+    let sums = &mut sums.as_chunks_mut::<8>().0[..all];
+    let (mut of_unit, mut factors) = ([&[][..]; U], [&[][..]; U]);
+    for u in 0..U {
+        of_unit[u] = &operand.row(k + u).as_chunks::<8>().0[..all];
+        factors[u] = &weights.row(k + u).as_chunks::<8>().0[..vectors];
+    }
+    for lane in 0..lanes.count {
         for v in 0..vectors {
-            let mut sum = sums[v];
+            // Within all slices alike: the compiler compares once.
+            let at = lane * vectors + v;
+            let mut sum = sums[at];
             for u in 0..U {
-                add_term(&mut sum, &factors[u][v], &of_unit[u][v], &of_unit[u][v]);
+                add_term(&mut sum, &factors[u][v], &of_unit[u][at], &of_unit[u][at]);
             }
-            sums[v] = sum;
+            sums[at] = sum;
         }
     }
     U
