@@ -9,8 +9,8 @@
 //! and in `f32`.
 //!
 //! With 16 registers of 256 bits they are 4 rows by 12 lanes (24). 32 × 32 takes a tenth less time, 64 × 64 a twentieth, by
-//! columns a tenth (Zen 3). Longer sums gain nothing, nor do rows of lanes that meet in few sets of the cache, from where each
-//! multiplication would wait for the next one.
+//! columns a tenth (Zen 3). Longer sums gain nothing, nor do those of lanes whose rows meet in few sets of the cache, so that it
+//! cannot hold them.
 
 use super::Matrix;
 use crate::rows::Rows;
@@ -74,7 +74,8 @@ fn of_registers<T: Scalar>(registers: Registers, to: Target, out: &mut [T], matr
     }
 }
 
-/// Up to `ROWS` rows by three vectors of lanes at a time; rather twice two than a single one, which cannot hide the latency of multiplications.
+/// Up to `ROWS` rows by three vectors of lanes at a time; rather twice two than a single one, which cannot hide the latency
+/// of multiplications.
 #[inline(always)]
 fn by_pieces<T: Scalar, const ROWS: usize, const ONE: usize, const TWO: usize, const THREE: usize>(
     to: Target,

@@ -114,8 +114,8 @@ fn time_of_block(lanes: usize) -> usize {
 }
 
 /// The most samples in one sweep of so many operations for each, where rows have so many numbers for each: as many as fill
-/// a block of lanes, as long as the buffers stay small; whole vectors of them, an [`odd`] number, and in a small network a whole
-/// [piece](LONG_PIECE). All this is counted in bytes: of numbers half as long there are twice as many.
+/// a block of lanes, as long as the buffers stay small; whole vectors of them, an [`odd`] number, and in a small network a
+/// whole [piece](LONG_PIECE). All this is counted in bytes: of numbers half as long there are twice as many.
 pub(crate) fn sample_block<T>(lanes: usize, row: usize, operations: u64, numbers_per_sample: usize) -> usize {
     const LANES: usize = 256;
     const NUMBERS: usize = 1 << 22;
