@@ -78,6 +78,7 @@ pub(super) fn add_squares<T: Scalar>(lanes: Lanes, weights: &[T], operand: Rows<
 }
 
 /// The terms of `U` units from the given one on; returns `U`.
+#[expect(clippy::needless_range_loop, reason = "by numbers alone one comparison is enough for all slices")]
 #[inline(always)]
 fn add_squares_of<T: Scalar, const U: usize>(
     lanes: Lanes,
@@ -96,7 +97,6 @@ fn add_squares_of<T: Scalar, const U: usize>(
     }
     for lane in 0..lanes.count {
         for v in 0..vectors {
-            // Within all slices alike: the compiler compares once.
             let at = lane * vectors + v;
             let mut sum = sums[at];
             for u in 0..U {
