@@ -11,7 +11,8 @@ use crate::scalar::{Registers, Scalar};
 use faer::Accum;
 
 /// `out ← A X` or `out += A X`, where the columns of `X` are lanes, in rows of `out` that are `stride` numbers apart. How a
-/// sum is made depends on the shapes, and on nothing else.
+/// sum is made depends on the shapes, on how far the rows of lanes are apart, and on the machine's registers: on no number
+/// of threads, since these share rows of the matrix and whole blocks of lanes.
 pub(crate) fn multiply<T: Scalar>(
     out: &mut [T],
     stride: usize,
